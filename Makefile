@@ -4,6 +4,71 @@ CFLAGS  ?= -O2 -g
 B       ?= build
 PREFIX  ?= /usr/local
 Q       := $(if $(V),,@)
+export CC CFLAGS B
 
+# Required flags; CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS stay the user's.
 CARAT_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fopenmp -fvisibility=hidden -ffp-contract=off \
   -Wall -Wextra -Wpedantic -Wshadow -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CARAT_LIBS := -lblis -lcjson -lcrypto -lz -larchive -lm
+
+# ---- sources: every .c of a folder belongs to it; cmd_*.c is the program, the rest the library
+folders := $(addprefix runtime/,base tensor format kernel text media model) convert quantize datasets \
+  eval eval/suites eval/reports eval/backends
+sources := $(sort $(wildcard $(addsuffix /*.c,$(folders))))
+foreign := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),,runtime/kernel/avx%) \
+           $(if $(filter aarch64%,$(shell $(CC) -dumpmachine 2>/dev/null)),,runtime/kernel/neon%)
+library  := $(foreach f,$(filter-out $(foreign),$(sources)),$(if $(filter cmd_%,$(notdir $f)),,$f))
+commands := $(filter-out runtime/tool/main.c,$(foreach f,$(sources),$(if $(filter cmd_%,$(notdir $f)),$f)) \
+  $(sort $(wildcard runtime/tool/*.c)))
+tests    := $(sort $(wildcard tests/unit/test_*.c tests/kernel/test_*.c))
+fuzzers  := $(filter-out tests/fuzz/replay.c,$(sort $(wildcard tests/fuzz/*.c)))
+support  := $(sort $(wildcard tests/support/*.c))
+
+object    = $(patsubst %.c,$(B)/obj/%.o,$1)
+test_bins := $(tests:%.c=$(B)/%)
+fuzz_bins := $(fuzzers:%.c=$(B)/%)
+archive  := $(B)/libcarat.a
+
+.PHONY: all lib
+all: lib $(B)/carat ## the library and the program, in build/
+lib: $(archive) $(B)/libcarat.so ## libcarat.a and libcarat.so
+
+$(B)/flags: FORCE # objects are built anew when the compiler or its flags change
+	$(Q)mkdir -p $(@D); new='$(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS)'; [ "$$new" = "$$(cat $@ 2>/dev/null)" ] || echo "$$new" > $@
+$(B)/obj/%.o: %.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(isa) $(strict) -MMD -MP -c $< -o $@
+$(archive): $(call object,$(library))
+	$(Q)mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
+$(B)/libcarat.so: $(call object,$(library))
+	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0 -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+$(B)/carat: $(call object,runtime/tool/main.c $(commands)) $(archive)
+	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+$(test_bins): $(B)/%: $(B)/obj/%.o $(call object,$(support) $(commands)) $(archive)
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(CARAT_LIBS) $(LDLIBS) -o $@
+$(fuzz_bins): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call object,tests/fuzz/replay.c)) $(archive)
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(FUZZ) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+
+# Instruction sets beyond the baseline, on single kernel objects only; stricter warnings where untrusted bytes are parsed.
+kernel := $(B)/obj/runtime/kernel
+$(kernel)/avx2%.o:      isa := -mavx2 -mfma -mf16c -mbmi2
+$(kernel)/avx512%.o:    isa := -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+$(kernel)/neon%.o:      isa := -march=armv8.2-a+dotprod
+$(kernel)/neon_i8mm%.o: isa := -march=armv8.2-a+dotprod+i8mm
+$(B)/obj/runtime/tensor/%.o $(B)/obj/runtime/text/%.o: strict := -Wconversion
+
+# ---- tests: each target ends with one line "N passed, N failed, N skipped"
+.PHONY: check test tests check-hf asan ubsan tsan fuzz
+check: ## sets up, builds, runs every test
+	$(Q)scripts/setup && $(MAKE) --no-print-directory test
+test: tests
+	$(Q)tests/run $(T)
+tests: all $(test_bins) $(fuzz_bins)
+
+# ---- the rest
+.PHONY: help clean FORCE
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+clean: ## removes build/
+	$(Q)rm -rf build
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

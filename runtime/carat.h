@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default) /* the library is built with -fvisibility=hidden: only this header is exported */
 
 #define CARAT_VERSION "0.1.0"
 
@@ -166,6 +167,7 @@ carat_status carat_stream_push(carat_stream *s, int32_t id, const char **text, s
  * template edition of 12B/26B/31B (pre-fills an empty thought). *prompt is malloc'ed (carat_release). */
 carat_status carat_chat_frame(const char *system, const char *user, bool large, char **prompt, carat_err *err);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
