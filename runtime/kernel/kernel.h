@@ -26,9 +26,10 @@ typedef struct carat_form {
     uint32_t group; /* columns per activation scale: the weight's group; CARAT_ACT_GROUP for per-channel weights. 0 for floats */
 } carat_form;
 enum { CARAT_ACT_GROUP = 128 };
+#define CARAT_ACT_TINY 1e-30f /* a group whose largest magnitude is below this is quantized as zeros */
 
 /* n tokens in one form. Integer forms: x[t][c] ~ q[t][c] * scale[t][c / group], q in [-127, 127], rint(x * 127 / max|x|)
- * in ties-to-even with scale = max|x| / 127 (all zero: scale 0). Rows are padded with zeros to a multiple of 64 columns
+ * in ties-to-even with scale = max|x| / 127 (all zero: scale 0; a NaN or infinity in the group: codes 0, scale NaN). Rows are padded with zeros to a multiple of 64 columns
  * (ldq); sum[t][g] = sum of q over the group. The last group may be short. */
 typedef struct carat_act {
     carat_form form;

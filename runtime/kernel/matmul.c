@@ -1,0 +1,105 @@
+/* Products of a phase, in pieces of rows for whoever is free. The only user of BLIS.  SPDX-License-Identifier: Apache-2.0 */
+#include <blis.h>
+
+#include "runtime/kernel/matmul.h"
+
+enum {
+    FEW = 4, /* tokens that one qdot or fdot takes */
+    FLOAT_PANEL_ROWS = 128,
+    PIECE_BYTES = 64 << 10 /* of weights per piece when memory is the limit: some microseconds */
+};
+
+typedef enum path { QDOT, QPANEL, FDOT, SGEMM } path;
+
+static path path_of(const carat_product *p, size_t n, bool few)
+{
+    if (p->x->form.order != CARAT_ORDER_FLOAT)
+        return n <= FEW ? QDOT : QPANEL;
+    return few ? FDOT : SGEMM;
+}
+
+/* Rows per piece, a multiple of 8. */
+static size_t piece_rows(const carat_product *p, size_t n, bool few)
+{
+    switch (path_of(p, n, few)) {
+    case QPANEL:
+        return CARAT_PANEL_ROWS;
+    case SGEMM:
+        return FLOAT_PANEL_ROWS;
+    default: {
+        size_t rows = PIECE_BYTES / (size_t)(p->w->row_bytes + 1) / 8 * 8;
+        return rows ? rows : 8;
+    }
+    }
+}
+
+static size_t pieces_of(const carat_product *p, size_t n, bool few)
+{
+    size_t rows = piece_rows(p, n, few);
+    return (size_t)(p->w->rows + rows - 1) / rows;
+}
+
+/* y = x panel^T with a row's bits independent of n: the "small matrix" paths of BLIS, which sum in another order, are off. */
+static void sgemm(const carat_product *p, size_t r0, size_t r1, size_t n, float *panel)
+{
+    size_t cols = (size_t)p->w->cols;
+    rntm_t one = BLIS_RNTM_INITIALIZER;
+    bli_rntm_set_num_threads(1, &one);
+    bli_rntm_disable_l3_sup(&one);
+    float alpha = 1.0f, beta = 0.0f;
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_TRANSPOSE, (dim_t)n, (dim_t)(r1 - r0), (dim_t)cols, &alpha, p->x->f,
+                 (inc_t)cols, 1, panel, (inc_t)cols, 1, &beta, p->y + r0, (inc_t)p->ldy, 1, NULL, &one);
+}
+
+static void piece(const carat_kernels *k, const carat_product *p, size_t r0, size_t r1, size_t n, path how,
+                  void *scratch)
+{
+    size_t cols = (size_t)p->w->cols;
+    switch (how) {
+    case QDOT:
+        k->qdot(p->w, r0, r1, p->x, 0, n, p->y, p->ldy);
+        break;
+    case QPANEL:
+        k->qpanel(p->w, r0, r1, p->x, 0, n, p->y, p->ldy, scratch);
+        break;
+    case FDOT:
+        for (size_t t = 0; t < n; t += FEW)
+            k->fdot(p->w, r0, r1, p->x->f + t * cols, cols, n - t < FEW ? n - t : FEW, p->y + t * p->ldy,
+                    p->ldy);
+        break;
+    case SGEMM:
+        k->decode(p->w, r0, r1, scratch);
+        sgemm(p, r0, r1, n, scratch);
+        break;
+    }
+}
+
+size_t carat_matmul_scratch(size_t max_cols, size_t max_tokens)
+{
+    (void)max_tokens;
+    size_t panel = carat_panel_bytes(max_cols), floats = FLOAT_PANEL_ROWS * max_cols * sizeof(float);
+    return panel > floats ? panel : floats;
+}
+
+void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, size_t n,
+                  bool few, void *scratch)
+{
+    size_t total = 0, begin, end;
+    for (size_t i = 0; i < np; i++)
+        total += pieces_of(&p[i], n, few);
+    while (carat_team_take(team, total, 1, &begin, &end)) {
+        size_t i = 0, at = begin;
+        for (size_t have; at >= (have = pieces_of(&p[i], n, few)); i++)
+            at -= have;
+        size_t rows = piece_rows(&p[i], n, few), r0 = at * rows, r1 = r0 + rows;
+        if (r1 > p[i].w->rows)
+            r1 = (size_t)p[i].w->rows;
+        piece(k, &p[i], r0, r1, n, path_of(&p[i], n, few), scratch);
+    }
+}
+
+void carat_matmul_init(void)
+{
+    bli_init();
+    bli_thread_set_num_threads(1);
+}

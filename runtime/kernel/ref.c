@@ -1,0 +1,18 @@
+/* The reference set as a table.                                                    SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/ref.h"
+
+static bool usable(void)
+{
+    return true;
+}
+
+const carat_kernels carat_kernels_ref = {
+    .name = "ref",
+    .summary = "plain C, any processor; defines what right means",
+    .usable = usable,
+    .quantize = carat_ref_quantize,
+    .fdot = carat_ref_fdot,
+    .qdot = carat_ref_qdot,
+    .qpanel = carat_ref_qpanel,
+    .decode = carat_ref_decode,
+};
