@@ -1,12 +1,14 @@
-/* carat: read, quantize, run and measure Gemma 4 checkpoints.                     SPDX-License-Identifier: Apache-2.0
+/* carat: read, quantize, run and measure Gemma 4 checkpoints.                     SPDX-License-Identifier:
+ * Apache-2.0
  *
  * The one installed header. C99 and C++-clean.
  *
- * Ownership: an object that comes back through a pointer-to-pointer argument belongs to the caller, who closes it;
- * anything that comes back as a return value is borrowed from the object it was asked of. Every close accepts NULL.
- * Errors: fallible functions return a carat_status and describe a failure in `err` (which may be NULL): one line,
- * naming the two things that disagree. On failure, out parameters are left untouched.
- * Threads: a model is immutable and may be shared by many sessions; a session is one timeline for one caller at a time.
+ * Ownership: an object that comes back through a pointer-to-pointer argument belongs to the caller, who
+ * closes it; anything that comes back as a return value is borrowed from the object it was asked of. Every
+ * close accepts NULL. Errors: fallible functions return a carat_status and describe a failure in `err` (which
+ * may be NULL): one line, naming the two things that disagree. On failure, out parameters are left untouched.
+ * Threads: a model is immutable and may be shared by many sessions; a session is one timeline for one caller
+ * at a time.
  */
 #ifndef CARAT_H
 #define CARAT_H
@@ -22,7 +24,8 @@ extern "C" {
 
 #define CARAT_VERSION "0.1.0"
 
-/* ---- errors ------------------------------------------------------------------------------------------------- */
+/* ---- errors
+ * ------------------------------------------------------------------------------------------------- */
 
 typedef enum carat_status {
     CARAT_OK = 0,
@@ -39,91 +42,104 @@ typedef struct carat_err {
     char text[512]; /* one line, no final dot, no line break */
 } carat_err;
 
-/* ---- models ------------------------------------------------------------------------------------------------- */
+/* ---- models
+ * ------------------------------------------------------------------------------------------------- */
 
 typedef struct carat_model carat_model;
 typedef struct carat_session carat_session;
 typedef struct carat_tokenizer carat_tokenizer;
 
-/* What the arithmetic of a session is. f32: exact arithmetic on the stored weights. bf16: rounds to bfloat16 wherever
- * transformers does when the model is loaded in bfloat16 (eager attention). int8: activations of packed weights are
- * quantized to 8 bits per token and group for the integer kernels; float weights compute as in f32. */
+/* What the arithmetic of a session is. f32: exact arithmetic on the stored weights. bf16: rounds to bfloat16
+ * wherever transformers does when the model is loaded in bfloat16 (eager attention). int8: activations of
+ * packed weights are quantized to 8 bits per token and group for the integer kernels; float weights compute
+ * as in f32. */
 typedef enum carat_numerics { CARAT_F32 = 0, CARAT_BF16, CARAT_INT8 } carat_numerics;
 
 typedef struct carat_model_info {
-    const char *path;      /* resolved directory or file */
-    const char *family;    /* "E2B", "31B", ..., or "custom" for sizes that are not a released one */
-    const char *scheme;    /* how the matrices of the blocks are stored: "bf16", "int4-g32", "mixed", ... */
-    uint32_t vocab;        /* rows of the embedding table = logits per position */
+    const char *path;   /* resolved directory or file */
+    const char *family; /* "E2B", "31B", ..., or "custom" for sizes that are not a released one */
+    const char *scheme; /* how the matrices of the blocks are stored: "bf16", "int4-g32", "mixed", ... */
+    uint32_t vocab;     /* rows of the embedding table = logits per position */
     uint32_t hidden;
     uint32_t layers;
-    uint32_t layers_kv;    /* layers [0, layers_kv) own K/V; the others reuse theirs */
-    uint32_t context_max;  /* max_position_embeddings */
-    uint64_t params;       /* parameters of the text model, PLE table included */
-    uint64_t weight_bytes; /* bytes of the text model's tensors on disk */
-    uint64_t bytes_per_token; /* weight bytes read to decode one token (KV cache not counted) */
-    uint64_t ops_per_token;   /* multiply and add operations of the matrices to decode one token */
+    uint32_t layers_kv;            /* layers [0, layers_kv) own K/V; the others reuse theirs */
+    uint32_t context_max;          /* max_position_embeddings */
+    uint64_t params;               /* parameters of the text model, PLE table included */
+    uint64_t weight_bytes;         /* bytes of the text model's tensors on disk */
+    uint64_t bytes_per_token;      /* weight bytes read to decode one token (KV cache not counted) */
+    uint64_t ops_per_token;        /* multiply and add operations of the matrices to decode one token */
     uint64_t ops_per_prompt_token; /* the same for a prompt token whose logits are not wanted */
-    bool packed;           /* some block matrix is stored in 8 bits or fewer */
-    int32_t bos, pad;      /* -1: none */
-    int32_t eos[8];        /* stop ids, generation_config.json before config.json */
+    bool packed;                   /* some block matrix is stored in 8 bits or fewer */
+    int32_t bos, pad;              /* -1: none */
+    int32_t eos[8];                /* stop ids, generation_config.json before config.json */
     size_t n_eos;
 } carat_model_info;
 
-/* MODEL as everywhere: a checkpoint directory, a single .safetensors file beside its config.json, or org/name[@revision] in the
- * Hugging Face cache. Maps the files, checks every offset, shape and name against the config; reads no weights. */
+/* MODEL as everywhere: a checkpoint directory, a single .safetensors file beside its config.json, or
+ * org/name[@revision] in the Hugging Face cache. Maps the files, checks every offset, shape and name against
+ * the config; reads no weights. */
 carat_status carat_model_open(const char *path, carat_model **out, carat_err *err);
 void carat_model_close(carat_model *m);
 const carat_model_info *carat_model_describe(const carat_model *m);
 
-/* ---- sessions ----------------------------------------------------------------------------------------------- */
+/* ---- sessions
+ * ----------------------------------------------------------------------------------------------- */
 
 typedef struct carat_session_options {
-    uint32_t context;        /* positions the cache has room for; 0: min(4096, context_max) */
-    uint32_t batch;          /* prompt tokens per pass; 0: 512 */
-    uint32_t threads;        /* 0: one per core */
+    uint32_t context; /* positions the cache has room for; 0: min(4096, context_max) */
+    uint32_t batch;   /* prompt tokens per pass; 0: 512 */
+    uint32_t threads; /* 0: one per core */
     carat_numerics numerics;
-    const char *kernels;     /* NULL or "auto": best this machine offers; else a name of `carat list kernels` */
+    const char *kernels; /* NULL or "auto": best this machine offers; else a name of `carat list kernels` */
 } carat_session_options;
 
 typedef struct carat_plan {
-    uint64_t weights; /* bytes of mapped weights that decoding touches (the PLE table excluded: one row a token) */
-    uint64_t kv;      /* bytes of the KV cache */
+    uint64_t
+        weights; /* bytes of mapped weights that decoding touches (the PLE table excluded: one row a token) */
+    uint64_t kv; /* bytes of the KV cache */
     uint64_t scratch; /* bytes of activations and per-thread scratch */
 } carat_plan;
 
-/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open will allocate. */
-carat_status carat_session_price(const carat_model *m, const carat_session_options *o, carat_plan *out, carat_err *err);
-carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out, carat_err *err);
+/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open will allocate.
+ */
+carat_status carat_session_price(const carat_model *m, const carat_session_options *o, carat_plan *out,
+                                 carat_err *err);
+carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out,
+                                carat_err *err);
 void carat_session_close(carat_session *s);
 const char *carat_session_kernels(const carat_session *s); /* the kernel set in use */
 
-/* logits: [vocab] after the soft-cap, valid during the call only. Called once per wanted position, from several threads
- * at once and in no fixed order; pos is the index into `ids`. */
+/* logits: [vocab] after the soft-cap, valid during the call only. Called once per wanted position, from
+ * several threads at once and in no fixed order; pos is the index into `ids`. */
 typedef void carat_logits_fn(void *ctx, size_t pos, const float *logits);
 /* A tap: rows [pos, pos + rows) of a named stage, f32 [rows, cols]. Names: "embed", "block.0" ..., "norm".
  * Called from one thread. */
-typedef void carat_tap_fn(void *ctx, const char *name, size_t pos, size_t rows, size_t cols, const float *data);
+typedef void carat_tap_fn(void *ctx, const char *name, size_t pos, size_t rows, size_t cols,
+                          const float *data);
 
 typedef struct carat_sync_request {
     const int32_t *ids; /* the whole timeline */
     size_t n;
-    size_t logits_from; /* logits are wanted for positions [logits_from, n); n: none. Positions before it cost less
-                         * (no head; in models with shared KV, only the layers that own K/V) */
-    carat_logits_fn *logits; /* may be NULL: then only the last wanted row is kept, see carat_session_logits */
-    carat_tap_fn *tap;       /* may be NULL; with a tap every row runs through every layer */
+    size_t logits_from; /* logits are wanted for positions [logits_from, n); n: none. Positions before it cost
+                         * less (no head; in models with shared KV, only the layers that own K/V) */
+    carat_logits_fn
+        *logits;       /* may be NULL: then only the last wanted row is kept, see carat_session_logits */
+    carat_tap_fn *tap; /* may be NULL; with a tap every row runs through every layer */
     void *ctx;
 } carat_sync_request;
 
-/* Makes the timeline exactly ids[0..n), keeping the longest prefix that it shares with what is cached (positions
- * >= logits_from are computed anew). The result is the same bits whatever was cached, for any thread count. */
+/* Makes the timeline exactly ids[0..n), keeping the longest prefix that it shares with what is cached
+ * (positions
+ * >= logits_from are computed anew). The result is the same bits whatever was cached, for any thread count.
+ */
 carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err);
 /* Row n-1 of the last sync, [vocab], or NULL if it was not wanted. Borrowed until the next sync. */
 const float *carat_session_logits(const carat_session *s);
 size_t carat_session_length(const carat_session *s);   /* positions in the timeline */
 size_t carat_session_computed(const carat_session *s); /* positions the last sync had to compute */
 
-/* ---- sampling ----------------------------------------------------------------------------------------------- */
+/* ---- sampling
+ * ----------------------------------------------------------------------------------------------- */
 
 typedef struct carat_sampler {
     float temperature; /* 0: greedy (lowest id wins a tie) */
@@ -135,9 +151,11 @@ typedef struct carat_sampler {
 /* The sampling defaults of the checkpoint's generation_config.json. */
 carat_sampler carat_model_sampler(const carat_model *m);
 /* Draws the id of step `step` (0, 1, ...): a pure function of its arguments. `scratch`: vocab x 8 bytes. */
-int32_t carat_sample(const carat_sampler *p, const float *logits, uint32_t vocab, uint64_t step, void *scratch);
+int32_t carat_sample(const carat_sampler *p, const float *logits, uint32_t vocab, uint64_t step,
+                     void *scratch);
 
-/* ---- text --------------------------------------------------------------------------------------------------- */
+/* ---- text
+ * --------------------------------------------------------------------------------------------------- */
 
 /* path: a directory holding tokenizer.json, or that file. */
 carat_status carat_tokenizer_open(const char *path, carat_tokenizer **out, carat_err *err);
@@ -147,25 +165,28 @@ uint32_t carat_tokenizer_size(const carat_tokenizer *t);
 int32_t carat_tokenizer_id(const carat_tokenizer *t, const char *piece);
 
 enum { CARAT_ENCODE_PLAIN = 1 /* special tokens in the text are ordinary characters */ };
-/* Text of `len` bytes (may hold NUL; ill-formed UTF-8 becomes U+FFFD) -> ids. No BOS is added. *ids is malloc'ed
- * (free with carat_release). */
-carat_status carat_encode(const carat_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n,
-                          carat_err *err);
+/* Text of `len` bytes (may hold NUL; ill-formed UTF-8 becomes U+FFFD) -> ids. No BOS is added. *ids is
+ * malloc'ed (free with carat_release). */
+carat_status carat_encode(const carat_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids,
+                          size_t *n, carat_err *err);
 enum { CARAT_DECODE_SKIP_SPECIAL = 1 };
-carat_status carat_decode(const carat_tokenizer *t, const int32_t *ids, size_t n, int flags, char **text, size_t *len,
-                          carat_err *err);
+carat_status carat_decode(const carat_tokenizer *t, const int32_t *ids, size_t n, int flags, char **text,
+                          size_t *len, carat_err *err);
 void carat_release(void *p); /* frees what carat_encode, carat_decode and carat_chat_frame returned */
 
-/* Streaming decode: text comes out as soon as it can no longer change; bytes of an incomplete character are held. */
+/* Streaming decode: text comes out as soon as it can no longer change; bytes of an incomplete character are
+ * held. */
 typedef struct carat_stream carat_stream;
 carat_status carat_stream_open(const carat_tokenizer *t, int flags, carat_stream **out, carat_err *err);
 void carat_stream_close(carat_stream *s);
 /* Text that id completes (possibly empty), NUL-terminated, borrowed until the next call. */
 carat_status carat_stream_push(carat_stream *s, int32_t id, const char **text, size_t *len, carat_err *err);
 
-/* One user turn, with an optional system text, in Gemma 4's framing, up to where the model begins to write. `large`: the
- * template edition of 12B/26B/31B (pre-fills an empty thought). *prompt is malloc'ed (carat_release). */
-carat_status carat_chat_frame(const char *system, const char *user, bool large, char **prompt, carat_err *err);
+/* One user turn, with an optional system text, in Gemma 4's framing, up to where the model begins to write.
+ * `large`: the template edition of 12B/26B/31B (pre-fills an empty thought). *prompt is malloc'ed
+ * (carat_release). */
+carat_status carat_chat_frame(const char *system, const char *user, bool large, char **prompt,
+                              carat_err *err);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

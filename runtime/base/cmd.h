@@ -1,7 +1,8 @@
-/* Commands and their options: one row parses, documents and completes.             SPDX-License-Identifier: Apache-2.0
+/* Commands and their options: one row parses, documents and completes.             SPDX-License-Identifier:
+ * Apache-2.0
  *
- * To add a command: write cmd_NAME.c with one `const carat_cmd carat_cmd_NAME` at its end, add its `extern` line and its
- * row to runtime/tool/main.c. */
+ * To add a command: write cmd_NAME.c with one `const carat_cmd carat_cmd_NAME` at its end, add its `extern`
+ * line and its row to runtime/tool/main.c. */
 #ifndef CARAT_BASE_CMD_H
 #define CARAT_BASE_CMD_H
 
@@ -26,8 +27,8 @@ typedef struct carat_opt {
     const char *name; /* long name without dashes; NULL ends the table */
     char letter;      /* short name or 0 */
     carat_opt_kind kind;
-    size_t offset;    /* into the args struct */
-    const char *arg;  /* "FILE"; NULL for flags */
+    size_t offset;   /* into the args struct */
+    const char *arg; /* "FILE"; NULL for flags */
     const char *help;
 } carat_opt;
 
@@ -51,24 +52,25 @@ typedef struct carat_cmd {
     size_t args_size;
     size_t npos_min, npos_max;
     const void *defaults; /* an args struct to start from, or NULL for zeros */
-    /* 0 or an exit code of its own (1: the check says no, 5: some items not measured). A failure sets err and returns
-     * carat_exit_code(err->status). */
+    /* 0 or an exit code of its own (1: the check says no, 5: some items not measured). A failure sets err and
+     * returns carat_exit_code(err->status). */
     int (*run)(const void *args, carat_err *err);
 } carat_cmd;
 
-/* Parses argv[1..] for cmd, runs it, prints an error line on stderr, checks that stdout was written; returns the exit
- * code. Handles --help. */
+/* Parses argv[1..] for cmd, runs it, prints an error line on stderr, checks that stdout was written; returns
+ * the exit code. Handles --help. */
 int carat_cmd_main(const carat_cmd *cmd, int argc, char **argv);
 void carat_cmd_help(const carat_cmd *cmd);
 /* Shorthand at the end of run functions: status -> exit code. */
 int carat_cmd_exit(carat_status status, const carat_err *err);
 
-/* True once SIGINT or SIGTERM came: long loops ask and return CARAT_EINTR. A second signal ends the program at once. */
+/* True once SIGINT or SIGTERM came: long loops ask and return CARAT_EINTR. A second signal ends the program
+ * at once. */
 bool carat_interrupted(void);
 
 /* Names and one-line summaries for `carat list WHAT`: each registry exports one. */
 typedef struct carat_listing {
-    const char *what; /* "schemes" */
+    const char *what;                                    /* "schemes" */
     const char *(*item)(size_t i, const char **summary); /* NULL past the end */
 } carat_listing;
 

@@ -1,9 +1,11 @@
-/* Failing with one line of text.                                                  SPDX-License-Identifier: Apache-2.0
+/* Failing with one line of text.                                                  SPDX-License-Identifier:
+ * Apache-2.0
  *
- *     return carat_fail(err, CARAT_EFORMAT, "tensor %s: %" PRIu64 " bytes, shape says %" PRIu64, name, got, want);
+ *     return carat_fail(err, CARAT_EFORMAT, "tensor %s: %" PRIu64 " bytes, shape says %" PRIu64, name, got,
+ * want);
  *
- * Lower case, no final dot, the two things that disagree, and what to do next when we know. Context ("FILE: ") is put
- * in front once per layer boundary with carat_fail_in. */
+ * Lower case, no final dot, the two things that disagree, and what to do next when we know. Context ("FILE:
+ * ") is put in front once per layer boundary with carat_fail_in. */
 #ifndef CARAT_BASE_ERR_H
 #define CARAT_BASE_ERR_H
 
@@ -16,8 +18,8 @@
 #define CARAT_PRINTF(fmt, args)
 #endif
 
-/* Fills err (unless NULL) and returns status. Control characters in the text become '?', so that a hostile name in a file
- * cannot break the one line. */
+/* Fills err (unless NULL) and returns status. Control characters in the text become '?', so that a hostile
+ * name in a file cannot break the one line. */
 carat_status carat_fail(carat_err *err, carat_status status, const char *fmt, ...) CARAT_PRINTF(3, 4);
 /* The same with ": strerror(errno)" behind it; status CARAT_ENOMEM for ENOMEM, else CARAT_EIO. */
 carat_status carat_fail_errno(carat_err *err, const char *fmt, ...) CARAT_PRINTF(2, 3);

@@ -1,5 +1,6 @@
 /* Files: mapping, reading whole, and writing so that nothing half-done ever stands under a final name.
- *                                                                                 SPDX-License-Identifier: Apache-2.0 */
+ *                                                                                 SPDX-License-Identifier:
+ * Apache-2.0 */
 #ifndef CARAT_BASE_FILE_H
 #define CARAT_BASE_FILE_H
 
@@ -15,7 +16,12 @@ typedef struct carat_map {
 carat_status carat_map_open(const char *path, carat_map *out, carat_err *err);
 void carat_map_close(carat_map *m);
 /* Page-cache hints for [data, data + len); each is only a hint. */
-typedef enum carat_advice { CARAT_ADVISE_RANDOM, CARAT_ADVISE_SEQUENTIAL, CARAT_ADVISE_NEED, CARAT_ADVISE_DONE } carat_advice;
+typedef enum carat_advice {
+    CARAT_ADVISE_RANDOM,
+    CARAT_ADVISE_SEQUENTIAL,
+    CARAT_ADVISE_NEED,
+    CARAT_ADVISE_DONE
+} carat_advice;
 void carat_map_advise(const void *data, size_t len, carat_advice advice);
 
 /* Reads a whole file of at most `max` bytes; *data is malloc'ed and NUL-terminated behind its len bytes. */
@@ -23,7 +29,7 @@ carat_status carat_read_file(const char *path, size_t max, char **data, size_t *
 
 bool carat_is_file(const char *path);
 bool carat_is_dir(const char *path);
-bool carat_exists(const char *path); /* also a dangling link */
+bool carat_exists(const char *path);                /* also a dangling link */
 bool carat_same_file(const char *a, const char *b); /* one inode, or one resolved path */
 /* "dir/name" into a new string of s (cleared first). */
 void carat_path_join(carat_str *s, const char *dir, const char *name);
@@ -31,12 +37,13 @@ const char *carat_path_base(const char *path); /* behind the last '/' */
 /* Names of the entries of a directory (without . and ..), sorted bytewise; free each and the array. */
 carat_status carat_list_dir(const char *dir, char ***names, size_t *n, carat_err *err);
 carat_status carat_make_dir(const char *path, carat_err *err); /* with parents; existing is fine */
-carat_status carat_remove_tree(const char *path, carat_err *err); /* a file, or a directory with all in it; missing is fine */
+carat_status carat_remove_tree(const char *path,
+                               carat_err *err); /* a file, or a directory with all in it; missing is fine */
 
-/* An output under construction: PATH.partial.PID beside PATH, a file or a directory. commit: fsync all of it, rename to
- * PATH, fsync the parent. abort: removes it. An existing PATH is refused at begin unless force, then replaced at commit.
- * Stale partials of dead processes beside PATH are removed at begin. A pending output is also removed when the
- * process is interrupted (SIGINT, SIGTERM, SIGHUP). */
+/* An output under construction: PATH.partial.PID beside PATH, a file or a directory. commit: fsync all of it,
+ * rename to PATH, fsync the parent. abort: removes it. An existing PATH is refused at begin unless force,
+ * then replaced at commit. Stale partials of dead processes beside PATH are removed at begin. Long work asks
+ * carat_interrupted() and aborts. */
 typedef struct carat_output {
     char *final_path;
     char *temp_path; /* write here */
@@ -57,6 +64,7 @@ typedef struct carat_writer {
 } carat_writer;
 carat_status carat_writer_open(carat_writer *w, const char *path, carat_err *err);
 void carat_write(carat_writer *w, const void *data, size_t len);
-carat_status carat_writer_close(carat_writer *w, carat_err *err); /* flush, fsync, close; reports the first error */
+carat_status carat_writer_close(carat_writer *w,
+                                carat_err *err); /* flush, fsync, close; reports the first error */
 
 #endif

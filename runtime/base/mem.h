@@ -1,4 +1,5 @@
-/* Memory: overflow-checked sizes, aligned blocks, arenas.                         SPDX-License-Identifier: Apache-2.0 */
+/* Memory: overflow-checked sizes, aligned blocks, arenas.                         SPDX-License-Identifier:
+ * Apache-2.0 */
 #ifndef CARAT_BASE_MEM_H
 #define CARAT_BASE_MEM_H
 
@@ -12,22 +13,20 @@ bool carat_add(size_t a, size_t b, size_t *out);
 /* Product of n factors into *out, with the same rule; for u64 shapes. */
 bool carat_mul_u64(uint64_t a, uint64_t b, uint64_t *out);
 
-/* n x size bytes, zeroed, aligned to CARAT_ALIGN; NULL and err on overflow or when memory is out. Never NULL for 0. */
+/* n x size bytes, zeroed, aligned to CARAT_ALIGN; NULL and err on overflow or when memory is out. Never NULL
+ * for 0. */
 void *carat_alloc(size_t n, size_t size, carat_err *err);
 void carat_free(void *p); /* frees what carat_alloc gave; accepts NULL */
-/* Grows *p (from carat_grow only, start with NULL / 0) to hold at least `need` elements; contents are kept. */
+/* Grows *p (from carat_grow only, start with NULL / 0) to hold at least `need` elements; contents are kept.
+ */
 carat_status carat_grow(void **p, size_t *cap, size_t need, size_t size, carat_err *err);
 
 /* Things that die together. Zero-initialise; no free of single pieces. */
 typedef struct carat_arena {
     struct carat_arena_block *head;
 } carat_arena;
-void *carat_arena_alloc(carat_arena *a, size_t n, size_t size, carat_err *err); /* zeroed, 16-aligned */
+void *carat_arena_alloc(carat_arena *a, size_t n, size_t size, carat_err *err);    /* zeroed, 16-aligned */
 char *carat_arena_copy(carat_arena *a, const char *s, size_t len, carat_err *err); /* NUL-terminated */
 void carat_arena_free(carat_arena *a);
-
-/* Number of carat_alloc / carat_grow / carat_arena_alloc calls so far in this thread: a test that decoding allocates nothing compares
- * two readings. */
-uint64_t carat_alloc_count(void);
 
 #endif
