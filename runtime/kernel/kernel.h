@@ -91,14 +91,14 @@ typedef struct carat_kernels {
     void (*rmsnorm)(const float *x, const float *weight, size_t n, float eps, float *y);
     /* Rotate-half RoPE in place on one head: pairs (i, i + dim/2), cos/sin [dim/2]. */
     void (*rope)(float *x, const float *cos, const float *sin, size_t dim);
-    /* out[i] = gelu_tanh(gate[i]) * up[i] (may alias gate). Within 1e-6 relative + 1e-7 absolute of libm. */
+    /* out[i] = gelu_tanh(gate[i]) * up[i] (may alias either; up NULL: gelu_tanh alone). Within 1e-6 relative + 1e-7 absolute of libm. */
     void (*gelu_mul)(const float *gate, const float *up, size_t n, float *out);
     /* x[i] = cap * tanh(x[i] / cap). */
     void (*softcap)(float *x, size_t n, float cap);
     void (*add)(float *y, const float *x, size_t n);   /* y += x */
     void (*scale)(float *y, float s, size_t n);        /* y *= s */
     void (*round_bf16)(float *x, size_t n);            /* to the nearest bf16, ties to even */
-    float (*max)(const float *x, size_t n);
+    float (*max)(const float *x, size_t n); /* NaN if any x is NaN; -inf for n = 0 */
     /* sum of exp(x[i] - m) in f64, order fixed. For log-softmax over a vocabulary. */
     double (*sum_exp)(const float *x, size_t n, float m);
 
@@ -109,6 +109,8 @@ typedef struct carat_kernels {
     /* Weight search (quantize): squared error of coding x[0..n) with scale s and codes clamp(rint(x * (1/s)), lo, hi):
      * sum of (x - q*s)^2 in f64-free fixed order of 16 f32 lanes (see ref_search.c): the same bits in every set. */
     float (*code_error)(const float *x, size_t n, float s, int lo, int hi);
+    /* err[i] = code_error(x, n, scales[i], lo, hi): many candidates for one group in one call. */
+    void (*code_errors)(const float *x, size_t n, const float *scales, size_t ns, int lo, int hi, float *err);
     void (*code)(const float *x, size_t n, float s, int lo, int hi, int8_t *q);
     float (*absmax)(const float *x, size_t n); /* NaN if any x is NaN; inf if any is infinite */
 } carat_kernels;
