@@ -64,6 +64,14 @@ void carat_cmd_help(const carat_cmd *cmd);
 /* Shorthand at the end of run functions: status -> exit code. */
 int carat_cmd_exit(carat_status status, const carat_err *err);
 
+/* The nearest of the names it is shown, for "did you mean" hints: start with {.word = "quantise"}, try each name; best stays
+ * NULL when none is near. */
+typedef struct carat_nearest {
+    const char *word, *best;
+    size_t distance; /* of best */
+} carat_nearest;
+void carat_nearest_try(carat_nearest *n, const char *name);
+
 /* True once SIGINT or SIGTERM came: long loops ask and return CARAT_EINTR. A second signal ends the program
  * at once. */
 bool carat_interrupted(void);

@@ -18,15 +18,37 @@ static void help(FILE *to)
           to);
     for (size_t i = 0; commands[i]; i++)
         fprintf(to, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n`carat VERB --help` explains a verb and shows an example. Exit codes: 0 done, 1 the check says no,\n"
-          "2 wrong usage, 3 input refused, 4 the machine failed, 5 some items not measured, 130 interrupted.\n",
+    fputs("\n`carat VERB --help` explains a verb and shows an example.\n"
+          "Exit codes: 0 done, 1 the check says no, 2 wrong usage, 3 input refused, 4 the machine failed,\n"
+          "5 some items not measured, 130 interrupted.\n",
           to);
+}
+
+static int unknown(const char *verb)
+{
+    carat_nearest near = {.word = verb};
+    for (size_t i = 0; commands[i]; i++)
+        carat_nearest_try(&near, commands[i]->name);
+    if (near.best)
+        fprintf(stderr, "carat: unknown verb %s; did you mean %s?\n", verb, near.best);
+    else
+        fprintf(stderr, "carat: unknown verb %s; `carat --help` lists them\n", verb);
+    return 2;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc >= 2 && !strcmp(argv[1], "--version"))
-        return puts("carat " CARAT_VERSION) < 0 ? 4 : 0;
-    help(argc < 2 ? stderr : stdout);
-    return argc < 2 ? 2 : 0;
+    const char *verb = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; commands[i]; i++)
+        if (!strcmp(verb, commands[i]->name))
+            return carat_cmd_main(commands[i], argc - 1, argv + 1);
+    if (!strcmp(verb, "--version"))
+        puts("carat " CARAT_VERSION);
+    else if (!strcmp(verb, "--help") || !strcmp(verb, "-h") || !strcmp(verb, "help"))
+        help(stdout);
+    else if (argc > 1)
+        return unknown(verb);
+    else
+        help(stderr);
+    return fflush(stdout) ? 4 : argc > 1 ? 0 : 2;
 }
