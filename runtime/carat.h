@@ -1,5 +1,4 @@
-/* carat: read, quantize, run and measure Gemma 4 checkpoints.                     SPDX-License-Identifier:
- * Apache-2.0
+/* carat: read, quantize, run and measure Gemma 4 checkpoints.                     SPDX-License-Identifier: Apache-2.0
  *
  * The one installed header. C99 and C++-clean.
  *
@@ -20,7 +19,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#pragma GCC visibility push(default) /* the library is built with -fvisibility=hidden: only this header is exported */
+#pragma GCC visibility push(                                                                                 \
+    default) /* the library is built with -fvisibility=hidden: only this header is exported */
 
 #define CARAT_VERSION "0.1.0"
 

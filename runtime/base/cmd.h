@@ -1,5 +1,4 @@
-/* Commands and their options: one row parses, documents and completes.             SPDX-License-Identifier:
- * Apache-2.0
+/* Commands and their options: one row parses, documents and completes.             SPDX-License-Identifier: Apache-2.0
  *
  * To add a command: write cmd_NAME.c with one `const carat_cmd carat_cmd_NAME` at its end, add its `extern`
  * line and its row to runtime/tool/main.c. */

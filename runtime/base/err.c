@@ -1,5 +1,4 @@
-/* Failing with one line of text.                                                  SPDX-License-Identifier:
- * Apache-2.0 */
+/* Failing with one line of text.                                                  SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/err.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
-/* Failing with one line of text.                                                  SPDX-License-Identifier:
- * Apache-2.0
+/* Failing with one line of text.                                                  SPDX-License-Identifier: Apache-2.0
  *
  *     return carat_fail(err, CARAT_EFORMAT, "tensor %s: %" PRIu64 " bytes, shape says %" PRIu64, name, got,
  * want);

@@ -1,5 +1,4 @@
-/* Files: mapping and reading.                                                     SPDX-License-Identifier:
- * Apache-2.0 */
+/* Files: mapping and reading.                                                     SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/file.h"
 
 #include <dirent.h>

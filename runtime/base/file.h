@@ -1,6 +1,5 @@
 /* Files: mapping, reading whole, and writing so that nothing half-done ever stands under a final name.
- *                                                                                 SPDX-License-Identifier:
- * Apache-2.0 */
+ *                                                                                 SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARAT_BASE_FILE_H
 #define CARAT_BASE_FILE_H
 

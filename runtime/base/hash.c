@@ -1,5 +1,4 @@
-/* SHA-256 of files and bytes. The only user of libcrypto.                          SPDX-License-Identifier:
- * Apache-2.0 */
+/* SHA-256 of files and bytes. The only user of libcrypto.                          SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/hash.h"
 
 #include <openssl/evp.h>

@@ -1,5 +1,4 @@
-/* SHA-256 of files and bytes (provenance). The only user of libcrypto.             SPDX-License-Identifier:
- * Apache-2.0 */
+/* SHA-256 of files and bytes (provenance). The only user of libcrypto.             SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARAT_BASE_HASH_H
 #define CARAT_BASE_HASH_H
 

@@ -1,5 +1,4 @@
-/* JSON: strict reading and deterministic printing. The only user of cJSON.         SPDX-License-Identifier:
- * Apache-2.0
+/* JSON: strict reading and deterministic printing. The only user of cJSON.         SPDX-License-Identifier: Apache-2.0
  *
  * cJSON accepts more than JSON (leading zeros, raw control bytes, duplicate keys, NUL cut short) and forgets
  * whether a number was spelled as an integer. A first pass over the text checks the spelling (RFC 8259) and

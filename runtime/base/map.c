@@ -1,5 +1,4 @@
-/* A table from byte strings to small integers: open addressing, linear probing.    SPDX-License-Identifier:
- * Apache-2.0 */
+/* A table from byte strings to small integers: open addressing, linear probing.    SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/map.h"
 
 #include <string.h>

@@ -1,5 +1,4 @@
-/* A table from byte strings to small integers (open addressing, no deletion).     SPDX-License-Identifier:
- * Apache-2.0 */
+/* A table from byte strings to small integers (open addressing, no deletion).     SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARAT_BASE_MAP_H
 #define CARAT_BASE_MAP_H
 

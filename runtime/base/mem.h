@@ -1,5 +1,4 @@
-/* Memory: overflow-checked sizes, aligned blocks, arenas.                         SPDX-License-Identifier:
- * Apache-2.0 */
+/* Memory: overflow-checked sizes, aligned blocks, arenas.                         SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARAT_BASE_MEM_H
 #define CARAT_BASE_MEM_H
 

@@ -1,5 +1,4 @@
-/* Writing so that nothing half-done ever stands under a final name (file.h).       SPDX-License-Identifier:
- * Apache-2.0
+/* Writing so that nothing half-done ever stands under a final name (file.h).       SPDX-License-Identifier: Apache-2.0
  *
  * A rename within one directory is atomic, so an output is built as NAME.partial.PID beside its final name,
  * synced, and renamed. What a killed run left is found by its dead PID and removed by the next run that

@@ -1,5 +1,4 @@
-/* A team of threads: one OpenMP region, our own barrier and piece counter inside.  SPDX-License-Identifier:
- * Apache-2.0
+/* A team of threads: one OpenMP region, our own barrier and piece counter inside.  SPDX-License-Identifier: Apache-2.0
  *
  * The barrier spins for some tens of microseconds (a phase of decoding lasts about that long), then sleeps in
  * the kernel, which lets the scheduler move a thread that lost its core onto the one that became free. */

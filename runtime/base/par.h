@@ -1,5 +1,4 @@
-/* A team of threads (the only user of OpenMP's parallel regions).                  SPDX-License-Identifier:
- * Apache-2.0
+/* A team of threads (the only user of OpenMP's parallel regions).                  SPDX-License-Identifier: Apache-2.0
  *
  * One region per piece of big work (a forward pass, a tensor); inside it threads meet at barriers and take
  * pieces of a phase from a shared counter, so that a thread which loses its core for a while costs its share

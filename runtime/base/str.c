@@ -1,5 +1,4 @@
-/* Growing byte strings, and UTF-8.                                                SPDX-License-Identifier:
- * Apache-2.0 */
+/* Growing byte strings, and UTF-8.                                                SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/str.h"
 
 #include <stdarg.h>

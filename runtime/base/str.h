@@ -1,5 +1,4 @@
-/* Growing byte strings.                                                           SPDX-License-Identifier:
- * Apache-2.0
+/* Growing byte strings.                                                           SPDX-License-Identifier: Apache-2.0
  *
  * Invariants: data is never NULL and always NUL-terminated (the bytes may hold NULs too; len counts). Out of
  * memory is sticky: appends do nothing any more, `failed` says so, and carat_str_check turns it into an error

@@ -1,5 +1,4 @@
-/* Clock, memory in use, random numbers, messages, progress.                        SPDX-License-Identifier:
- * Apache-2.0 */
+/* Clock, memory in use, random numbers, messages, progress.                        SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/util.h"
 
 #include <stdarg.h>

@@ -1,5 +1,4 @@
-/* Clock, random numbers, messages to people, progress.                            SPDX-License-Identifier:
- * Apache-2.0 */
+/* Clock, random numbers, messages to people, progress.                            SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARAT_BASE_UTIL_H
 #define CARAT_BASE_UTIL_H
 
