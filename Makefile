@@ -3,6 +3,7 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 B       ?= build
 PREFIX  ?= /usr/local
+CLANG   ?= $(or $(wildcard /usr/bin/clang-14),clang)
 Q       := $(if $(V),,@)
 export CC CFLAGS B
 
@@ -61,12 +62,41 @@ $(B)/obj/runtime/tensor/%.o $(B)/obj/runtime/text/%.o: strict := -Wconversion
 .PHONY: check test tests check-hf asan ubsan tsan fuzz
 check: ## sets up, builds, runs every test
 	$(Q)scripts/setup && $(MAKE) --no-print-directory test
-test: tests
+test: tests # T='unit/test_map cli/*' chooses
 	$(Q)tests/run $(T)
 tests: all $(test_bins) $(fuzz_bins)
+check-hf: all ## compares live with transformers and the like, in a Python environment of its own
+	$(Q)python=$$(scripts/venv) && tests/run --hf "$$python" $(T)
+asan: ## the tests under AddressSanitizer
+	$(Q)$(MAKE) --no-print-directory test B=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
+ubsan: ## the tests under UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) --no-print-directory test B=build/ubsan CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all"
+tsan: ## the tests under ThreadSanitizer (clang and LLVM's libomp, which tells it about OpenMP)
+	$(Q)TSAN_OPTIONS=ignore_noninstrumented_modules=1 setarch -R $(MAKE) --no-print-directory test \
+	  B=build/tsan CC=$(CLANG) CFLAGS="-O1 -g -fsanitize=thread"
+fuzz: ## a minute (SECONDS=60) of libFuzzer on each parser; finds are left in build/fuzz
+	$(Q)$(MAKE) --no-print-directory tests B=build/fuzz CC=$(CLANG) FUZZ=-fsanitize=fuzzer \
+	  CFLAGS="-O1 -g -fsanitize=address,undefined,fuzzer-no-link"
+	$(Q)for t in $(notdir $(fuzz_bins)); do mkdir -p build/fuzz/corpus/$$t; echo "-- $$t"; build/fuzz/tests/fuzz/$$t \
+	  -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=4096 -timeout=20 -print_final_stats=0 -verbosity=0 \
+	  -artifact_prefix=build/fuzz/$$t- build/fuzz/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
 
 # ---- the rest
-.PHONY: help clean FORCE
+.PHONY: demo bench lint format man install uninstall help clean FORCE
+demo: ## sets up, builds, and shows on a small model what carat does
+	$(Q)scripts/setup && $(MAKE) --no-print-directory all && scripts/demo
+bench: all ## speed beside the machine's own limits (MODEL=DIR)
+	$(Q)$(B)/carat bench $(or $(MODEL),$(error bench needs MODEL=DIR))
+lint: ## layering, budgets, symbols, format, warnings
+	$(Q)scripts/setup --lint && $(MAKE) --no-print-directory all && scripts/lint
+format: ## clang-format over everything
+	$(Q)$(or $(wildcard /usr/bin/clang-format-14),clang-format) -i $$(git ls-files '*.c' '*.h')
+man: all ## manual pages, from --help
+	$(Q)scripts/man $(B)/carat $(B)/man
+install: man ## to DESTDIR and PREFIX
+	$(Q)scripts/install $(B) "$(DESTDIR)" "$(PREFIX)"
+uninstall: ## removes what install put there
+	$(Q)scripts/install --remove "$(DESTDIR)" "$(PREFIX)"
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 clean: ## removes build/

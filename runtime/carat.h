@@ -19,8 +19,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#pragma GCC visibility push(                                                                                 \
-    default) /* the library is built with -fvisibility=hidden: only this header is exported */
+/* The library is built with -fvisibility=hidden: only what stands here is exported. */
+#pragma GCC visibility push(default)
 
 #define CARAT_VERSION "0.1.0"
 
