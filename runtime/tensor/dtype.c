@@ -1,4 +1,4 @@
-/* Element types: their names, sizes and values.                                    SPDX-License-Identifier: Apache-2.0
+/* Element types: their names, sizes and values.                       SPDX-License-Identifier: Apache-2.0
  *
  * Names are those of the safetensors header. Half precision follows IEEE 754 binary16; everything is read bytewise, since tensors
  * in a file may lie at any address. */
@@ -11,12 +11,14 @@ static const struct {
     const char *name;
     size_t size;
 } types[CARAT_DT_COUNT] = {
-    [CARAT_DT_BOOL] = {"BOOL", 1},       [CARAT_DT_U8] = {"U8", 1},           [CARAT_DT_I8] = {"I8", 1},
-    [CARAT_DT_F8_E4M3] = {"F8_E4M3", 1}, [CARAT_DT_F8_E5M2] = {"F8_E5M2", 1}, [CARAT_DT_F8_E8M0] = {"F8_E8M0", 1},
-    [CARAT_DT_I16] = {"I16", 2},         [CARAT_DT_U16] = {"U16", 2},         [CARAT_DT_F16] = {"F16", 2},
-    [CARAT_DT_BF16] = {"BF16", 2},       [CARAT_DT_I32] = {"I32", 4},         [CARAT_DT_U32] = {"U32", 4},
-    [CARAT_DT_F32] = {"F32", 4},         [CARAT_DT_F64] = {"F64", 8},         [CARAT_DT_I64] = {"I64", 8},
-    [CARAT_DT_U64] = {"U64", 8},
+    [CARAT_DT_BOOL] = {"BOOL", 1},       [CARAT_DT_U8] = {"U8", 1},
+    [CARAT_DT_I8] = {"I8", 1},           [CARAT_DT_F8_E4M3] = {"F8_E4M3", 1},
+    [CARAT_DT_F8_E5M2] = {"F8_E5M2", 1}, [CARAT_DT_F8_E8M0] = {"F8_E8M0", 1},
+    [CARAT_DT_I16] = {"I16", 2},         [CARAT_DT_U16] = {"U16", 2},
+    [CARAT_DT_F16] = {"F16", 2},         [CARAT_DT_BF16] = {"BF16", 2},
+    [CARAT_DT_I32] = {"I32", 4},         [CARAT_DT_U32] = {"U32", 4},
+    [CARAT_DT_F32] = {"F32", 4},         [CARAT_DT_F64] = {"F64", 8},
+    [CARAT_DT_I64] = {"I64", 8},         [CARAT_DT_U64] = {"U64", 8},
 };
 
 const char *carat_dtype_name(carat_dtype t)

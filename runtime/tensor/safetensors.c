@@ -1,4 +1,4 @@
-/* The safetensors container.                                                       SPDX-License-Identifier: Apache-2.0
+/* The safetensors container.                                          SPDX-License-Identifier: Apache-2.0
  *
  * Owns the one check of every number in a header against the file it came with: behind carat_safetensors_parse a tensor's data, bytes and
  * dims can be trusted. Format: github.com/huggingface/safetensors. Nothing here touches the data itself. */
@@ -8,7 +8,11 @@
 #include <string.h>
 #include "runtime/base/json.h"
 
-enum { LENGTH_BYTES = 8, HEADER_MAX = 100000000 };
+enum {
+    LENGTH_BYTES = 8,
+    HEADER_MAX = 100000000,
+    NAME_MAX_BYTES = 400 /* so that a message still has room */
+};
 
 typedef struct parser {
     const uint8_t *data; /* behind the header */
@@ -30,10 +34,11 @@ static carat_status header_length(const uint8_t *data, size_t size, uint64_t *ou
     for (int i = 0; i < LENGTH_BYTES; i++)
         n |= (uint64_t)data[i] << (8 * i);
     if (n > HEADER_MAX)
-        return carat_fail(err, CARAT_EFORMAT, "header of %" PRIu64 " bytes, the format allows %d", n, HEADER_MAX);
+        return carat_fail(err, CARAT_EFORMAT, "header of %" PRIu64 " bytes, the format allows %d", n,
+                          HEADER_MAX);
     if (n > size - LENGTH_BYTES)
-        return carat_fail(err, CARAT_EFORMAT, "header of %" PRIu64 " bytes in a file of %zu: the file is cut off", n,
-                          size);
+        return carat_fail(err, CARAT_EFORMAT,
+                          "header of %" PRIu64 " bytes in a file of %zu: the file is cut off", n, size);
     if (n == 0 || data[LENGTH_BYTES] != '{')
         return carat_fail(err, CARAT_EFORMAT, "header does not begin with {: not a safetensors file");
     *out = n;
@@ -45,6 +50,9 @@ static carat_status check_name(const char *name, carat_err *err)
 {
     if (*name == '\0')
         return carat_fail(err, CARAT_EFORMAT, "a tensor without a name");
+    if (strlen(name) > NAME_MAX_BYTES)
+        return carat_fail(err, CARAT_ESUPPORT, "tensor name of %zu bytes, carat reads up to %d", strlen(name),
+                          NAME_MAX_BYTES);
     for (const char *p = name; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             return carat_fail(err, CARAT_EFORMAT, "tensor name %s has a control character", name);
@@ -62,7 +70,8 @@ static carat_status read_dtype(const carat_json *entry, carat_tensor *t, carat_e
     if (status != CARAT_OK)
         return status;
     if (!carat_dtype_parse(name, &t->dtype))
-        return carat_fail(err, CARAT_ESUPPORT, "tensor %s: dtype %s is not one that carat reads", t->name, name);
+        return carat_fail(err, CARAT_ESUPPORT, "tensor %s: dtype %s is not one that carat reads", t->name,
+                          name);
     return CARAT_OK;
 }
 
@@ -76,7 +85,8 @@ static carat_status read_shape(const carat_json *entry, carat_tensor *t, carat_e
         return carat_fail(err, CARAT_EFORMAT, "tensor %s: shape is missing or no list", t->name);
     for (const carat_json *d = carat_json_first(shape); d; d = carat_json_next(d)) {
         if (t->ndim == CARAT_MAX_DIMS)
-            return carat_fail(err, CARAT_ESUPPORT, "tensor %s: more than %d dimensions", t->name, CARAT_MAX_DIMS);
+            return carat_fail(err, CARAT_ESUPPORT, "tensor %s: more than %d dimensions", t->name,
+                              CARAT_MAX_DIMS);
         carat_status status = carat_json_u64(d, "shape", 0, UINT64_C(1) << 53, &t->dim[t->ndim], err);
         if (status != CARAT_OK)
             return carat_fail_in(err, status, t->name);
@@ -103,14 +113,15 @@ static carat_status read_offsets(const parser *p, const carat_json *entry, carat
             return carat_fail_in(err, status, t->name);
     }
     if (at[1] < at[0])
-        return carat_fail(err, CARAT_EFORMAT, "tensor %s: ends at %" PRIu64 ", before its begin %" PRIu64, t->name, at[1],
-                          at[0]);
+        return carat_fail(err, CARAT_EFORMAT, "tensor %s: ends at %" PRIu64 ", before its begin %" PRIu64,
+                          t->name, at[1], at[0]);
     if (at[1] > p->size)
-        return carat_fail(err, CARAT_EFORMAT, "tensor %s: ends at %" PRIu64 ", the file holds %" PRIu64 " bytes of data",
-                          t->name, at[1], p->size);
+        return carat_fail(err, CARAT_EFORMAT,
+                          "tensor %s: ends at %" PRIu64 ", the file holds %" PRIu64 " bytes of data", t->name,
+                          at[1], p->size);
     if (at[1] - at[0] != t->bytes)
-        return carat_fail(err, CARAT_EFORMAT, "tensor %s: %" PRIu64 " bytes, dtype and shape say %" PRIu64, t->name,
-                          at[1] - at[0], t->bytes);
+        return carat_fail(err, CARAT_EFORMAT, "tensor %s: %" PRIu64 " bytes, dtype and shape say %" PRIu64,
+                          t->name, at[1] - at[0], t->bytes);
     t->data = p->data + at[0];
     t->file = p->file;
     t->offset = p->start + at[0];
@@ -178,8 +189,8 @@ static carat_status check_tiling(const parser *p, carat_err *err)
         if (t->offset < end)
             return carat_fail(err, CARAT_EFORMAT, "tensor %s overlaps tensor %s", t->name, t[-1].name);
         if (t->offset > end)
-            return carat_fail(err, CARAT_EFORMAT, "hole of %" PRIu64 " bytes in front of tensor %s", t->offset - end,
-                              t->name);
+            return carat_fail(err, CARAT_EFORMAT, "hole of %" PRIu64 " bytes in front of tensor %s",
+                              t->offset - end, t->name);
         end = t->offset + t->bytes;
     }
     if (end != p->start + p->size)
@@ -258,8 +269,8 @@ static carat_status tensor_bytes(const carat_tensor *t, uint64_t *out, carat_err
     return CARAT_OK;
 }
 
-carat_status carat_safetensors_header(const carat_tensor *tensors, size_t n, const char *const *meta, size_t n_meta,
-                                      carat_str *out, carat_err *err)
+carat_status carat_safetensors_header(const carat_tensor *tensors, size_t n, const char *const *meta,
+                                      size_t n_meta, carat_str *out, carat_err *err)
 {
     static const char length[LENGTH_BYTES]; /* filled in at the end */
     uint64_t at = 0, bytes = 0;
@@ -291,7 +302,8 @@ carat_status carat_safetensors_header(const carat_tensor *tensors, size_t n, con
         return status;
     uint64_t header = out->len - LENGTH_BYTES;
     if (header > HEADER_MAX)
-        return carat_fail(err, CARAT_EUSAGE, "header of %" PRIu64 " bytes, the format allows %d", header, HEADER_MAX);
+        return carat_fail(err, CARAT_EUSAGE, "header of %" PRIu64 " bytes, the format allows %d", header,
+                          HEADER_MAX);
     for (int i = 0; i < LENGTH_BYTES; i++)
         out->data[i] = (char)(header >> (8 * i) & 0xff);
     return CARAT_OK;
