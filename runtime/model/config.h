@@ -40,6 +40,10 @@ typedef struct carat_config {
     bool moe;
     uint32_t experts, experts_top, expert_intermediate;
     bool has_vision, has_audio;
+    uint32_t backbone_hidden;    /* assistants: hidden size of the model they draft for; else 0 */
+    uint32_t centroids, centroids_top; /* assistants with ordered embeddings; else 0 */
+    char quant_method[40];       /* quantization_config.quant_method, "" where there is none */
+    char text_prefix[32];        /* in front of the text model's tensor names; see carat_slots_adopt */
     int32_t bos, pad, eos[CARAT_MAX_STOPS];
     uint32_t n_eos;
     int32_t image_token, audio_token, video_token;   /* -1: none */

@@ -15,7 +15,8 @@ typedef enum carat_role {
     CARAT_ROLE_PLE_GATE, CARAT_ROLE_PLE_OUT, CARAT_ROLE_PLE_NORM,
     CARAT_ROLE_ROUTER, CARAT_ROLE_ROUTER_SCALE, CARAT_ROLE_EXPERT_SCALE, CARAT_ROLE_EXPERTS_GATE_UP, CARAT_ROLE_EXPERTS_DOWN,
     CARAT_ROLE_NORM_POST_FFN_1, CARAT_ROLE_NORM_POST_FFN_2, CARAT_ROLE_NORM_PRE_FFN_2,
-    CARAT_ROLE_VISION, CARAT_ROLE_AUDIO, CARAT_ROLE_EMBED_VISION, CARAT_ROLE_EMBED_AUDIO, /* carried, not run yet */
+    CARAT_ROLE_VISION, CARAT_ROLE_AUDIO, CARAT_ROLE_EMBED_VISION, CARAT_ROLE_EMBED_AUDIO, CARAT_ROLE_DRAFTER, /* carried,
+                                                                                                     * not run yet */
     CARAT_ROLE_COUNT
 } carat_role;
 
@@ -29,9 +30,10 @@ typedef enum carat_policy {
 
 typedef struct carat_slot {
     carat_role role;
-    const char *name;    /* behind the text prefix, "%u" is the layer: "layers.%u.self_attn.q_proj"; matrices without ".weight" */
+    const char *name;    /* behind the text prefix, "%u" is the layer: "layers.%u.self_attn.q_proj"; matrices without ".weight".
+                          * "vision_tower.*" stands for all names that begin so */
     const char *suffix;  /* ".weight" or "" */
-    const char *shape;   /* symbols as the docs print them: "[heads*head_dim, hidden]" */
+    const char *shape;   /* symbols as the docs print them: "[heads*head_dim, hidden]"; "" where it is not checked */
     carat_policy policy;
     bool matrix;         /* may be stored packed */
     const char *why;     /* reason of the policy, for reports */
@@ -45,7 +47,7 @@ const carat_slot *carat_slot_of(carat_role role);
 typedef enum carat_need { CARAT_NEED_ABSENT, CARAT_NEED_REQUIRED, CARAT_NEED_OPTIONAL, CARAT_NEED_IGNORED } carat_need;
 carat_need carat_slot_need(const carat_slot *s, const carat_config *c, uint32_t layer);
 bool carat_slot_layered(const carat_slot *s);
-/* Shape in this model: returns ndim, dims in dim[]. */
+/* Shape in this model: returns ndim, dims in dim[]; 0 where the slot says none. */
 uint32_t carat_slot_shape(const carat_slot *s, const carat_config *c, uint32_t layer, uint64_t dim[4]);
 /* Full name of a slot in this model: prefix + name (+ suffix unless bare). */
 void carat_slot_name(const carat_slot *s, const carat_config *c, uint32_t layer, bool bare, char out[160]);
@@ -59,6 +61,12 @@ typedef struct carat_match {
     const char *part;       /* ".weight", ".weight_packed", ".weight_scale", ".weight_shape" or "" */
 } carat_match;
 bool carat_slot_match(const carat_config *c, const char *tensor, carat_match *out);
+
+/* Sets c->text_prefix to the spelling that this checkpoint uses (released, text-only or older). To be called once a store is open, before
+ * carat_slot_name. */
+void carat_slots_adopt(carat_config *c, const carat_store *s);
+const char *carat_role_name(carat_role role); /* "q", "ple table", ... */
+const char *carat_policy_name(carat_policy p); /* "keep", "linear", "embedding", "ple" */
 
 /* Checks a store against the table: a missing required tensor, an unknown name or a wrong shape is an error that names it (the first, and how
  * many more). Packed matrices are checked by carat_weight_find. Unknown tensors outside the known prefixes are errors too unless
