@@ -1,20 +1,22 @@
-/* The AVX2 set as a table.                                                        SPDX-License-Identifier: Apache-2.0 */
+/* The AVX2 set as a table.                                                         SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/avx2.h"
 #include "runtime/kernel/ref.h"
 
+/* __builtin_cpu_supports asks the operating system too: does it save the wide registers? */
 static bool usable(void)
 {
-    return false;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 const carat_kernels carat_kernels_avx2 = {
     .name = "avx2",
-    .summary = "x86-64",
+    .summary = "x86-64 with AVX2 and FMA (2013 and later)",
     .usable = usable,
-    .quantize = carat_ref_quantize,
-    .fdot = carat_ref_fdot,
-    .qdot = carat_ref_qdot,
-    .qpanel = carat_ref_qpanel,
-    .decode = carat_ref_decode,
+    .quantize = carat_avx2_quantize,
+    .fdot = carat_avx2_fdot,
+    .qdot = carat_avx2_qdot,
+    .qpanel = carat_avx2_qpanel,
+    .decode = carat_avx2_decode,
     .rmsnorm = carat_ref_rmsnorm,
     .rope = carat_ref_rope,
     .gelu_mul = carat_ref_gelu_mul,

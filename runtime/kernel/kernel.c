@@ -16,11 +16,12 @@ static const carat_kernels *const sets[] = {
 };
 enum { SETS = sizeof sets / sizeof *sets };
 
-/* Codes of a panel as bytes (8-bit formats on AVX2: two planes of nibbles), scales of its groups as f32. */
+/* What a set keeps at hand of a panel: codes as int16 at most, three tokens as int16, scales; a block of columns is never smaller
+ * than some hundred, nor than a group. */
 size_t carat_panel_bytes(size_t cols)
 {
     size_t padded = (cols + 63) / 64 * 64;
-    return CARAT_PANEL_ROWS * (2 * padded + padded / 16 * sizeof(float)) + 4096;
+    return padded * (2 * CARAT_PANEL_ROWS + 32) + (64 << 10);
 }
 
 const carat_kernels *carat_kernels_at(size_t i)

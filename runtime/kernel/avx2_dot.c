@@ -1,0 +1,214 @@
+/* AVX2: rows as floats, and float products of few tokens at the speed of memory.   SPDX-License-Identifier: Apache-2.0
+ *
+ * Column c of a row goes to lane c % 16 (two registers), the lanes are added as a tree: for every format, number of tokens and cut
+ * of the rows. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "runtime/kernel/avx2.h"
+
+enum { LANES = 16, TOKENS = 4, CHUNK = 512 };
+
+typedef struct lanes {
+    __m256 lo, hi;
+} lanes;
+
+static inline __m256i load(const uint8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+/* ---- decoding ----------------------------------------------------------------------------------------------- */
+
+/* 16 values of a float format. */
+static inline lanes decode_float(carat_code code, const uint8_t *p)
+{
+    if (code == CARAT_CODE_F32)
+        return (lanes){_mm256_castsi256_ps(load(p)), _mm256_castsi256_ps(load(p + 32))};
+    __m256i v = load(p);
+    __m128i a = _mm256_castsi256_si128(v), b = _mm256_extracti128_si256(v, 1);
+    if (code == CARAT_CODE_F16)
+        return (lanes){_mm256_cvtph_ps(a), _mm256_cvtph_ps(b)};
+    return (lanes){_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(a), 16)),
+                   _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(b), 16))};
+}
+
+/* 16 codes of an integer format from column c of a row on. */
+static inline lanes decode_codes(carat_code code, const uint8_t *row, size_t c)
+{
+    __m128i v;
+    if (code == CARAT_CODE_U4) {
+        __m128i b = _mm_loadl_epi64((const __m128i *)(const void *)(row + c / 2)), low = _mm_set1_epi8(15);
+        v = _mm_unpacklo_epi8(_mm_and_si128(b, low), _mm_and_si128(_mm_srli_epi16(b, 4), low));
+        v = _mm_sub_epi8(v, _mm_set1_epi8(8));
+    } else {
+        v = _mm_loadu_si128((const __m128i *)(const void *)(row + c));
+        if (code == CARAT_CODE_U8)
+            v = _mm_xor_si128(v, _mm_set1_epi8(-128));
+    }
+    return (lanes){_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(v)),
+                   _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(v, 8)))};
+}
+
+static inline void decode_float_span(carat_code code, size_t size, const uint8_t *p, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        lanes v = decode_float(code, p + i * size);
+        _mm256_storeu_ps(out + i, v.lo);
+        _mm256_storeu_ps(out + i + 8, v.hi);
+    }
+}
+
+static void decode_code_span(const carat_weight *w, size_t r, size_t c, size_t n, float *out)
+{
+    const uint8_t *row = w->data + r * w->row_bytes;
+    __m256 scale = _mm256_set1_ps(carat_weight_scale(w, r, c / w->group));
+    for (size_t i = 0; i < n; i += LANES) {
+        if (i && (c + i) % w->group == 0)
+            scale = _mm256_set1_ps(carat_weight_scale(w, r, (c + i) / w->group));
+        lanes v = decode_codes(w->format->code, row, c + i);
+        _mm256_storeu_ps(out + i, _mm256_mul_ps(v.lo, scale));
+        _mm256_storeu_ps(out + i + 8, _mm256_mul_ps(v.hi, scale));
+    }
+}
+
+/* out[0 .. n) = w[r][c .. c + n), c a multiple of 16. */
+static void decode_span(const carat_weight *w, size_t r, size_t c, size_t n, float *out)
+{
+    size_t whole = w->group % LANES && w->format->integer && w->groups > 1 ? 0 : n / LANES * LANES;
+    const uint8_t *row = w->data + r * w->row_bytes;
+    if (whole)
+        switch (w->format->code) {
+        case CARAT_CODE_F32:
+            decode_float_span(CARAT_CODE_F32, 4, row + 4 * c, whole, out);
+            break;
+        case CARAT_CODE_F16:
+            decode_float_span(CARAT_CODE_F16, 2, row + 2 * c, whole, out);
+            break;
+        case CARAT_CODE_BF16:
+            decode_float_span(CARAT_CODE_BF16, 2, row + 2 * c, whole, out);
+            break;
+        default:
+            decode_code_span(w, r, c, whole, out);
+        }
+    if (whole < n)
+        w->format->decode(w, r, c + whole, n - whole, out + whole);
+}
+
+void carat_avx2_decode(const carat_weight *w, size_t r0, size_t r1, float *out)
+{
+    for (size_t r = r0; r < r1; r++)
+        decode_span(w, r, 0, (size_t)w->cols, out + (r - r0) * w->cols);
+}
+
+/* ---- products ----------------------------------------------------------------------------------------------- */
+
+static inline lanes add_product(lanes acc, lanes w, const float *x)
+{
+    return (lanes){_mm256_fmadd_ps(w.lo, _mm256_loadu_ps(x), acc.lo),
+                   _mm256_fmadd_ps(w.hi, _mm256_loadu_ps(x + 8), acc.hi)};
+}
+
+static float total(lanes acc)
+{
+    __m256 v = _mm256_add_ps(acc.lo, acc.hi);
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+/* The columns past the last whole 16, decoded and padded with zeros; x likewise. */
+static lanes add_tail(lanes acc, const carat_weight *w, size_t r, const float *x)
+{
+    size_t whole = (size_t)w->cols / LANES * LANES, n = (size_t)w->cols - whole;
+    if (!n)
+        return acc;
+    float a[LANES] = {0}, b[LANES] = {0};
+    w->format->decode(w, r, whole, n, a);
+    memcpy(b, x + whole, n * sizeof *b);
+    return add_product(acc, (lanes){_mm256_loadu_ps(a), _mm256_loadu_ps(a + 8)}, b);
+}
+
+/* `rows` rows from r times nt tokens, rows * nt <= 4; the weights come straight from the file. */
+static inline __attribute__((always_inline)) void dot_float(carat_code code, size_t size,
+                                                            const carat_weight *w, size_t r, size_t rows,
+                                                            const float *x, size_t ldx, size_t nt,
+                                                            lanes acc[TOKENS])
+{
+    const uint8_t *p = w->data + r * w->row_bytes;
+    size_t whole = (size_t)w->cols / LANES * LANES;
+    for (size_t c = 0; c < whole; c += LANES)
+        for (size_t i = 0; i < rows; i++) {
+            lanes v = decode_float(code, p + i * w->row_bytes + c * size);
+            for (size_t t = 0; t < nt; t++)
+                acc[i * nt + t] = add_product(acc[i * nt + t], v, x + t * ldx + c);
+        }
+}
+
+static inline __attribute__((always_inline)) void dot_shape(carat_code code, size_t size,
+                                                            const carat_weight *w, size_t r, size_t rows,
+                                                            const float *x, size_t ldx, size_t nt,
+                                                            lanes acc[TOKENS])
+{
+    if (rows == 4)
+        dot_float(code, size, w, r, 4, x, ldx, 1, acc);
+    else if (nt == 1)
+        dot_float(code, size, w, r, 1, x, ldx, 1, acc);
+    else if (nt == 2)
+        dot_float(code, size, w, r, 1, x, ldx, 2, acc);
+    else if (nt == 3)
+        dot_float(code, size, w, r, 1, x, ldx, 3, acc);
+    else
+        dot_float(code, size, w, r, 1, x, ldx, 4, acc);
+}
+
+/* Integer formats: a span of the row is decoded on the stack first. */
+static void dot_codes(const carat_weight *w, size_t r, const float *x, size_t ldx, size_t nt,
+                      lanes acc[TOKENS])
+{
+    float span[CHUNK];
+    size_t whole = (size_t)w->cols / LANES * LANES;
+    for (size_t c = 0; c < whole; c += CHUNK) {
+        size_t n = whole - c < CHUNK ? whole - c : CHUNK;
+        decode_span(w, r, c, n, span);
+        for (size_t i = 0; i < n; i += LANES) {
+            lanes v = {_mm256_loadu_ps(span + i), _mm256_loadu_ps(span + i + 8)};
+            for (size_t t = 0; t < nt; t++)
+                acc[t] = add_product(acc[t], v, x + t * ldx + c + i);
+        }
+    }
+}
+
+static void dot_rows(const carat_weight *w, size_t r, size_t rows, const float *x, size_t ldx, size_t nt,
+                     lanes acc[TOKENS])
+{
+    switch (w->format->code) {
+    case CARAT_CODE_F32:
+        dot_shape(CARAT_CODE_F32, 4, w, r, rows, x, ldx, nt, acc);
+        break;
+    case CARAT_CODE_F16:
+        dot_shape(CARAT_CODE_F16, 2, w, r, rows, x, ldx, nt, acc);
+        break;
+    case CARAT_CODE_BF16:
+        dot_shape(CARAT_CODE_BF16, 2, w, r, rows, x, ldx, nt, acc);
+        break;
+    default:
+        dot_codes(w, r, x, ldx, nt, acc);
+    }
+}
+
+void carat_avx2_fdot(const carat_weight *w, size_t r0, size_t r1, const float *x, size_t ldx, size_t n,
+                     float *y, size_t ldy)
+{
+    size_t step;
+    for (size_t r = r0; r < r1; r += step) {
+        step = n == 1 && r1 - r >= 4 && !w->format->integer ? 4 : 1;
+        lanes acc[TOKENS];
+        for (size_t i = 0; i < TOKENS; i++)
+            acc[i].lo = acc[i].hi = _mm256_setzero_ps();
+        dot_rows(w, r, step, x, ldx, n, acc);
+        for (size_t i = 0; i < step; i++)
+            for (size_t t = 0; t < n; t++)
+                y[t * ldy + r + i] = total(add_tail(acc[i * n + t], w, r + i, x + t * ldx));
+    }
+}
