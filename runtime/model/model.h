@@ -1,0 +1,40 @@
+/* A model in memory: config, store, and every weight bound to its place.           SPDX-License-Identifier: Apache-2.0
+ *
+ * Matrices stay where they lie in the mapped files; only norms and scalars (a few kB a layer) are copied, to f32. */
+#ifndef CARAT_MODEL_MODEL_H
+#define CARAT_MODEL_MODEL_H
+
+#include "runtime/base/mem.h"
+#include "runtime/format/format.h"
+#include "runtime/model/config.h"
+#include "runtime/model/slots.h"
+
+/* One decoder layer. Absent matrices have format == NULL. */
+typedef struct carat_block {
+    carat_weight q, k, v, o;
+    carat_weight gate, up, down;
+    carat_weight ple_gate, ple_out;
+    const float *norm_in, *norm_post_attn, *norm_pre_ffn, *norm_post_ffn; /* [hidden] */
+    const float *q_norm, *k_norm;                                         /* [head_dim] */
+    const float *ple_norm;                                                /* [hidden] */
+    float scalar;
+} carat_block;
+
+struct carat_model {
+    carat_config config;
+    carat_store *store;
+    carat_arena arena; /* norms, blocks */
+    carat_weight embed, head;
+    carat_weight ple_table, ple_projection;
+    const float *norm, *ple_projection_norm;
+    carat_block *block; /* [layers] */
+    float *inv_freq[2]; /* RoPE, [dim / 2]: sliding, full */
+    carat_model_info info;
+    char scheme[16];
+};
+
+/* Calls fn for every matrix that decoding one token multiplies with, `times` being 1. */
+typedef void carat_matrix_fn(void *ctx, const carat_weight *w, int layer); /* layer -1: outside the blocks */
+void carat_model_matrices(const carat_model *m, carat_matrix_fn *fn, void *ctx);
+
+#endif
