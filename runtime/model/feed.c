@@ -1,0 +1,116 @@
+/* Inputs of products in the forms that weights want, and sharing rows over the team.   SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/model/session.h"
+
+static bool has_form(const carat_feed *f, carat_form form)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (carat_form_equal(f->act[i].form, form))
+            return true;
+    return false;
+}
+
+/* act of rows of x: the float form aliases x, integer forms are carved out of memory from *used on. */
+static void add_form(carat_feed *f, carat_form form, float *x, size_t rows, uint8_t *memory, size_t *used)
+{
+    if (has_form(f, form))
+        return;
+    carat_act *a = &f->act[f->count++];
+    if (form.order == CARAT_ORDER_FLOAT) {
+        *a = (carat_act){.form = form, .cols = f->cols, .f = x};
+        return;
+    }
+    *a = carat_act_carve(form, f->cols, rows, memory ? memory + *used : NULL);
+    *used += carat_act_bytes(form, f->cols, rows);
+}
+
+static carat_feed make(const carat_weight *const *w, size_t nw, bool integer, carat_feed f, size_t rows, uint8_t *memory,
+                       size_t *used)
+{
+    for (size_t i = 0; i < nw; i++)
+        if (w[i]->format)
+            add_form(&f, carat_act_form(w[i], integer), (float *)(uintptr_t)f.x, rows, memory, used);
+    return f;
+}
+
+carat_feed carat_feed_open(carat_session *s, float *x, size_t cols, const carat_weight *const *w, size_t nw)
+{
+    size_t used = 0;
+    carat_feed f = {.x = x, .cols = cols};
+    return make(w, nw, s->numerics == CARAT_INT8, f, s->batch, s->acts, &used);
+}
+
+size_t carat_feed_bytes(const carat_weight *const *w, size_t nw, bool integer, size_t cols, size_t rows)
+{
+    size_t used = 0;
+    carat_feed f = {.cols = cols};
+    make(w, nw, integer, f, rows, NULL, &used);
+    return used;
+}
+
+void carat_feed_put(const carat_work *w, carat_feed *f, size_t row)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->act[i].form.order != CARAT_ORDER_FLOAT)
+            w->s->kern->quantize(f->x + row * f->cols, &f->act[i], row);
+}
+
+/* Rows from `first` on of an act. */
+static carat_act act_from(const carat_act *a, size_t first)
+{
+    carat_act b = *a;
+    if (a->form.order == CARAT_ORDER_FLOAT) {
+        b.f = a->f + first * a->cols;
+    } else {
+        b.q = a->q + first * a->ldq;
+        b.scale = a->scale + first * a->groups;
+        b.sum = a->sum + first * a->groups;
+    }
+    return b;
+}
+
+void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out, size_t nout)
+{
+    carat_product p[4];
+    carat_act act[4];
+    size_t np = 0;
+    for (size_t i = 0; i < f->count; i++)
+        act[i] = act_from(&f->act[i], first);
+    for (size_t i = 0; i < nout; i++) {
+        if (!out[i].w->format)
+            continue;
+        carat_form form = carat_act_form(out[i].w, w->s->numerics == CARAT_INT8);
+        size_t a = 0;
+        while (!carat_form_equal(act[a].form, form))
+            a++;
+        p[np++] = (carat_product){out[i].w, &act[a], out[i].y + first * out[i].ldy, out[i].ldy};
+    }
+    carat_matmul(w->s->kern, w->team, p, np, end - first, w->p->few, w->scratch);
+}
+
+void carat_rows(const carat_work *w, size_t first, size_t end, carat_row_fn *fn, uint32_t layer)
+{
+    size_t n = end - first, piece = n / ((size_t)carat_team_size(w->team) * 8), b, e;
+    while (carat_team_take(w->team, n, piece ? piece : 1, &b, &e))
+        for (size_t t = b; t < e; t++)
+            fn(w, layer, first + t);
+    carat_team_barrier(w->team);
+}
+
+void carat_round(const carat_session *s, float *x, size_t n)
+{
+    if (s->numerics == CARAT_BF16)
+        s->kern->round_bf16(x, n);
+}
+
+void carat_norm(const carat_session *s, const float *x, const float *weight, size_t n, float *y)
+{
+    s->kern->rmsnorm(x, weight, n, (float)s->m->config.eps, y);
+    carat_round(s, y, n);
+}
+
+void carat_norm_add(const carat_session *s, float *x, const float *weight, size_t n, float *y)
+{
+    carat_norm(s, x, weight, n, x);
+    s->kern->add(y, x, n);
+    carat_round(s, y, n);
+}

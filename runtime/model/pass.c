@@ -1,0 +1,134 @@
+/* One pass through the model: embeddings, blocks, head (transformers Gemma4TextModel, Gemma4ForCausalLM).
+ *                                                                                 SPDX-License-Identifier: Apache-2.0
+ * The whole pass is one parallel region. A row whose logits nobody wants ends after the last layer that owns K/V: what
+ * comes later would only feed its own logits. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include "runtime/model/session.h"
+
+/* Hands rows [from, end) of a stage to the tap; every thread calls it between barriers. */
+static void tap(const carat_work *w, const char *name, size_t from, size_t rows, const float *data)
+{
+    if (!w->p->tap)
+        return;
+    if (w->rank == 0)
+        w->p->tap(w->p->ctx, name, w->p->pos + from, rows, w->m->config.hidden, data);
+    carat_team_barrier(w->team);
+}
+
+static void first_input_row(const carat_work *w, uint32_t layer, size_t t)
+{
+    carat_attention_input(w, layer, t);
+}
+
+static void blocks(const carat_work *w)
+{
+    const carat_pass *p = w->p;
+    carat_rows(w, 0, p->n, first_input_row, 0);
+    for (uint32_t l = 0; l < w->m->config.layers; l++) {
+        size_t first = l < w->m->info.layers_kv ? 0 : p->first;
+        if (first == p->n)
+            break;
+        carat_pass_attention(w, l, first);
+        carat_pass_mlp(w, l, first);
+        char name[24];
+        snprintf(name, sizeof name, "block.%u", (unsigned)l);
+        tap(w, name, 0, p->n, w->s->h);
+    }
+}
+
+/* ---- head ---------------------------------------------------------------------------------------------------- */
+
+static carat_feed head_feed(const carat_work *w)
+{
+    const carat_weight *const in[] = {&w->m->head};
+    return carat_feed_open(w->s, w->s->x, w->m->config.hidden, in, 1);
+}
+
+static void final_norm_row(const carat_work *w, uint32_t unused, size_t t)
+{
+    (void)unused;
+    size_t hidden = w->m->config.hidden;
+    carat_norm(w->s, w->s->h + t * hidden, w->m->norm, hidden, w->s->x + t * hidden);
+    carat_feed f = head_feed(w);
+    carat_feed_put(w, &f, t);
+}
+
+/* logits = tanh(logits / cap) * cap, with a rounding behind each step in bf16. */
+static void cap_row(const carat_session *s, float *x, size_t n)
+{
+    float cap = (float)s->m->config.softcap;
+    carat_round(s, x, n);
+    if (!(cap > 0))
+        return;
+    if (s->numerics != CARAT_BF16) {
+        s->kern->softcap(x, n, cap);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        x[i] /= cap;
+    s->kern->round_bf16(x, n);
+    s->kern->softcap(x, n, 1);
+    s->kern->round_bf16(x, n);
+    s->kern->scale(x, cap, n);
+    s->kern->round_bf16(x, n);
+}
+
+enum { CAP_PIECE = 16384 };
+
+/* Caps the rows' logits in pieces of the vocabulary, so that one row keeps every thread busy. */
+static void cap_logits(const carat_work *w, size_t rows)
+{
+    carat_session *s = w->s;
+    size_t vocab = w->m->config.vocab, pieces = (vocab + CAP_PIECE - 1) / CAP_PIECE, b, e;
+    while (carat_team_take(w->team, rows * pieces, 1, &b, &e)) {
+        size_t from = b % pieces * CAP_PIECE, n = vocab - from < CAP_PIECE ? vocab - from : CAP_PIECE;
+        float *x = s->logits + b / pieces * vocab + from;
+        cap_row(s, x, n);
+        if (isnan(s->kern->max(x, n)))
+            atomic_store_explicit((_Atomic bool *)&w->p->bad, true, memory_order_relaxed);
+    }
+    carat_team_barrier(w->team);
+}
+
+/* Logits of rows [from, end), at most CARAT_LOGIT_ROWS of them. */
+static void head(const carat_work *w, size_t from, size_t end)
+{
+    carat_session *s = w->s;
+    size_t vocab = w->m->config.vocab, b, e;
+    carat_feed f = head_feed(w);
+    /* carat_multiply places row t at y + t * ldy: shift y so that `from` lands at the start of the block */
+    carat_multiply(w, &f, from, end, &(carat_out){&w->m->head, s->logits - from * vocab, vocab}, 1);
+    carat_team_barrier(w->team);
+    cap_logits(w, end - from);
+    if (w->p->logits) {
+        while (carat_team_take(w->team, end - from, 1, &b, &e))
+            w->p->logits(w->p->ctx, w->p->pos + from + b, s->logits + b * vocab);
+        carat_team_barrier(w->team);
+    }
+}
+
+static void run(carat_team *team, int rank, void *ctx)
+{
+    carat_pass *p = ctx;
+    carat_session *s = p->s;
+    carat_work w = {p, s, s->m, team, rank, s->scratch + (size_t)rank * s->scratch_stride};
+    carat_pass_embed(&w);
+    tap(&w, "embed", 0, p->n, s->h);
+    carat_pass_ple(&w);
+    blocks(&w);
+    size_t from = p->tap ? 0 : p->wanted;
+    if (from == p->n)
+        return;
+    carat_rows(&w, from, p->n, final_norm_row, 0);
+    tap(&w, "norm", from, p->n - from, s->x + from * w.m->config.hidden);
+    size_t block = CARAT_LOGIT_ROWS;
+    for (size_t t = p->wanted; t < p->n; t += block)
+        head(&w, t, p->n - t < block ? p->n : t + block);
+}
+
+void carat_pass_run(carat_pass *p)
+{
+    carat_team_run(p->s->team, run, p);
+}

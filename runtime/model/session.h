@@ -1,0 +1,112 @@
+/* One timeline: KV cache, activations, scratch; shared by the files that compute a pass.   SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything is one block, carved once (session.c), so that a session costs exactly what carat_session_price said and a
+ * pass allocates nothing. B is the batch: the rows of a pass. All activations are f32, row t of a pass at index t. */
+#ifndef CARAT_MODEL_SESSION_H
+#define CARAT_MODEL_SESSION_H
+
+#include "runtime/kernel/matmul.h"
+#include "runtime/model/model.h"
+
+enum { CARAT_LOGIT_ROWS = 32 /* rows of logits that are computed at a time */ };
+
+struct carat_session {
+    const carat_model *m;
+    const carat_kernels *kern;
+    carat_team *team;
+    carat_numerics numerics;
+    size_t context, batch;
+    void *memory; /* all that follows */
+
+    float **cache_k, **cache_v; /* [layers] -> [slots][kv_head][dim], NULL for layers that own none */
+    size_t slots[2];            /* ring size of sliding layers, of full layers: multiples of 64 */
+
+    float *h;        /* [B][hidden]: the residual stream */
+    float *x;        /* [B][hidden]: normed input of the next products */
+    float *q;        /* [B][heads * head_dim], then the attention's result */
+    float *k, *v;    /* [B][kv_heads * head_dim]: raw projections */
+    float *gate, *up; /* [B][intermediate] */
+    float *o;        /* [B][hidden]: output of o_proj, down_proj, per_layer_projection */
+    float *ple;      /* [B][layers * ple_dim]: per-layer inputs */
+    float *ple_gate; /* [B][ple_dim] */
+    float *cos[2], *sin[2]; /* [B][dim / 2]: sliding, full */
+    float *logits;   /* [CARAT_LOGIT_ROWS][vocab] */
+    void *acts;      /* quantized inputs of the products under way */
+    uint8_t *scratch; /* [threads][scratch_stride] */
+    size_t scratch_stride;
+
+    int32_t *ids; /* [context]: the timeline */
+    size_t n;
+    size_t low;   /* sliding layers have lost what lies before this position */
+    size_t computed;
+    const float *last; /* logits of row n - 1, or NULL */
+};
+
+/* One pass: rows [0, n) at positions [pos, pos + n) through the model. */
+typedef struct carat_pass {
+    carat_session *s;
+    const int32_t *ids; /* [n] */
+    size_t n, pos;
+    size_t first;  /* rows before it stop after the last layer that owns K/V */
+    size_t wanted; /* rows from here on get logits; n: none */
+    bool few;      /* a single new token: the few-token float kernels */
+    carat_logits_fn *logits;
+    carat_tap_fn *tap;
+    void *ctx;
+    bool bad; /* a logit was NaN */
+} carat_pass;
+
+/* Runs the pass on the session's team. */
+void carat_pass_run(carat_pass *p);
+
+/* ---- inside a pass: what one thread works with --------------------------------------------------------------- */
+
+typedef struct carat_work {
+    carat_pass *p;
+    carat_session *s;
+    const carat_model *m;
+    carat_team *team;
+    int rank;
+    void *scratch;
+} carat_work;
+
+/* The input of a set of products, in every form that they want: f32 as it stands, and quantized copies in s->acts.
+ * Every thread builds its own (equal) copy. */
+typedef struct carat_feed {
+    carat_act act[4];
+    size_t count;
+    const float *x;
+    size_t cols;
+} carat_feed;
+carat_feed carat_feed_open(carat_session *s, float *x, size_t cols, const carat_weight *const *w, size_t nw);
+size_t carat_feed_bytes(const carat_weight *const *w, size_t nw, bool integer, size_t cols, size_t rows);
+void carat_feed_put(const carat_work *w, carat_feed *f, size_t row); /* x[row] is final: make its quantized copies */
+
+/* y[t] = W x[t] for rows [first, end) of the pass; no barrier. */
+typedef struct carat_out {
+    const carat_weight *w;
+    float *y;
+    size_t ldy;
+} carat_out;
+void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out, size_t nout);
+
+/* fn for rows [first, end), shared out over the team; ends with a barrier. */
+typedef void carat_row_fn(const carat_work *w, uint32_t layer, size_t row);
+void carat_rows(const carat_work *w, size_t first, size_t end, carat_row_fn *fn, uint32_t layer);
+
+/* x = round(x) in bf16 numerics, nothing otherwise. */
+void carat_round(const carat_session *s, float *x, size_t n);
+/* y = round(norm(x) * weight) */
+void carat_norm(const carat_session *s, const float *x, const float *weight, size_t n, float *y);
+/* y = round(y + round(norm(x) * weight)); x is overwritten by its norm. */
+void carat_norm_add(const carat_session *s, float *x, const float *weight, size_t n, float *y);
+
+/* The stages. Each is called by every thread and ends with a barrier. */
+void carat_pass_embed(const carat_work *w);              /* ids -> h, cos, sin */
+void carat_pass_ple(const carat_work *w);                /* ids, h -> ple */
+void carat_pass_attention(const carat_work *w, uint32_t layer, size_t first); /* x -> o; the cache */
+void carat_pass_mlp(const carat_work *w, uint32_t layer, size_t first);       /* h, o -> h, o */
+/* Row stages that are fused with their neighbours. */
+void carat_attention_input(const carat_work *w, uint32_t layer, size_t row); /* h -> x */
+
+#endif
