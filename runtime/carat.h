@@ -146,6 +146,8 @@ typedef struct carat_sampler {
     uint32_t top_k;    /* 0: off */
     float top_p;       /* 1: off */
     uint64_t seed;
+    const int32_t *suppress; /* ids that are never drawn; borrowed */
+    size_t n_suppress;
 } carat_sampler;
 
 /* The sampling defaults of the checkpoint's generation_config.json. */

@@ -275,7 +275,11 @@ const carat_model_info *carat_model_describe(const carat_model *m)
 carat_sampler carat_model_sampler(const carat_model *m)
 {
     const carat_config *c = &m->config;
-    if (!c->sample)
-        return (carat_sampler){0, 0, 1, 0};
-    return (carat_sampler){(float)c->temperature, c->top_k, (float)c->top_p, 0};
+    carat_sampler p = {.top_p = 1, .suppress = c->suppress, .n_suppress = c->n_suppress};
+    if (c->sample) {
+        p.temperature = (float)c->temperature;
+        p.top_k = c->top_k;
+        p.top_p = (float)c->top_p;
+    }
+    return p;
 }

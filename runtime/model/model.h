@@ -33,7 +33,7 @@ struct carat_model {
     char scheme[16];
 };
 
-/* Calls fn for every matrix that decoding one token multiplies with, `times` being 1. */
+/* Calls fn for every matrix that decoding one token multiplies with. */
 typedef void carat_matrix_fn(void *ctx, const carat_weight *w, int layer); /* layer -1: outside the blocks */
 void carat_model_matrices(const carat_model *m, carat_matrix_fn *fn, void *ctx);
 

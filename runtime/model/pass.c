@@ -46,11 +46,11 @@ static carat_feed head_feed(const carat_work *w)
     return carat_feed_open(w->s, w->s->x, w->m->config.hidden, in, 1);
 }
 
-static void final_norm_row(const carat_work *w, uint32_t unused, size_t t)
+/* Row t of a block of rows that begins at `from`: x[t] = norm(h[from + t]). */
+static void final_norm_row(const carat_work *w, uint32_t from, size_t t)
 {
-    (void)unused;
     size_t hidden = w->m->config.hidden;
-    carat_norm(w->s, w->s->h + t * hidden, w->m->norm, hidden, w->s->x + t * hidden);
+    carat_norm(w->s, w->s->h + (from + t) * hidden, w->m->norm, hidden, w->s->x + t * hidden);
     carat_feed f = head_feed(w);
     carat_feed_put(w, &f, t);
 }
@@ -87,26 +87,35 @@ static void cap_logits(const carat_work *w, size_t rows)
         float *x = s->logits + b / pieces * vocab + from;
         cap_row(s, x, n);
         if (isnan(s->kern->max(x, n)))
-            atomic_store_explicit((_Atomic bool *)&w->p->bad, true, memory_order_relaxed);
+            atomic_store_explicit(&w->p->bad, true, memory_order_relaxed);
     }
     carat_team_barrier(w->team);
 }
 
-/* Logits of rows [from, end), at most CARAT_LOGIT_ROWS of them. */
-static void head(const carat_work *w, size_t from, size_t end)
+/* Final norm of rows [from, end), at most CARAT_LOGIT_ROWS of them, and their logits if wanted. */
+static void head(const carat_work *w, size_t from, size_t end, bool wanted)
 {
     carat_session *s = w->s;
-    size_t vocab = w->m->config.vocab, b, e;
+    size_t vocab = w->m->config.vocab, rows = end - from, b, e;
+    carat_rows(w, 0, rows, final_norm_row, (uint32_t)from);
+    tap(w, "norm", from, rows, s->x);
+    if (!wanted)
+        return;
     carat_feed f = head_feed(w);
-    /* carat_multiply places row t at y + t * ldy: shift y so that `from` lands at the start of the block */
-    carat_multiply(w, &f, from, end, &(carat_out){&w->m->head, s->logits - from * vocab, vocab}, 1);
+    carat_multiply(w, &f, 0, rows, &(carat_out){&w->m->head, s->logits, vocab}, 1);
     carat_team_barrier(w->team);
-    cap_logits(w, end - from);
-    if (w->p->logits) {
-        while (carat_team_take(w->team, end - from, 1, &b, &e))
-            w->p->logits(w->p->ctx, w->p->pos + from + b, s->logits + b * vocab);
-        carat_team_barrier(w->team);
-    }
+    cap_logits(w, rows);
+    if (!w->p->logits)
+        return;
+    while (carat_team_take(w->team, rows, 1, &b, &e))
+        w->p->logits(w->p->ctx, w->p->pos + from + b, s->logits + b * vocab);
+    carat_team_barrier(w->team);
+}
+
+static void heads(const carat_work *w, size_t from, size_t end, bool wanted)
+{
+    for (size_t t = from; t < end; t += CARAT_LOGIT_ROWS)
+        head(w, t, end - t < CARAT_LOGIT_ROWS ? end : t + CARAT_LOGIT_ROWS, wanted);
 }
 
 static void run(carat_team *team, int rank, void *ctx)
@@ -118,14 +127,9 @@ static void run(carat_team *team, int rank, void *ctx)
     tap(&w, "embed", 0, p->n, s->h);
     carat_pass_ple(&w);
     blocks(&w);
-    size_t from = p->tap ? 0 : p->wanted;
-    if (from == p->n)
-        return;
-    carat_rows(&w, from, p->n, final_norm_row, 0);
-    tap(&w, "norm", from, p->n - from, s->x + from * w.m->config.hidden);
-    size_t block = CARAT_LOGIT_ROWS;
-    for (size_t t = p->wanted; t < p->n; t += block)
-        head(&w, t, p->n - t < block ? p->n : t + block);
+    if (p->tap)
+        heads(&w, 0, p->wanted, false);
+    heads(&w, p->wanted, p->n, true);
 }
 
 void carat_pass_run(carat_pass *p)

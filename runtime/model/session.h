@@ -5,6 +5,7 @@
 #ifndef CARAT_MODEL_SESSION_H
 #define CARAT_MODEL_SESSION_H
 
+#include <stdatomic.h>
 #include "runtime/kernel/matmul.h"
 #include "runtime/model/model.h"
 
@@ -53,7 +54,7 @@ typedef struct carat_pass {
     carat_logits_fn *logits;
     carat_tap_fn *tap;
     void *ctx;
-    bool bad; /* a logit was NaN */
+    atomic_bool bad; /* a logit was NaN */
 } carat_pass;
 
 /* Runs the pass on the session's team. */
