@@ -116,7 +116,8 @@ void carat_pass_attention(const carat_work *w, uint32_t l, size_t first)
     carat_session *s = w->s;
     const carat_block *b = &w->m->block[l];
     const carat_layer *layer = &w->m->config.layer[l];
-    size_t q = (size_t)w->m->config.heads * layer->head_dim, kv = (size_t)layer->kv_heads * layer->head_dim, n = w->p->n;
+    size_t q = (size_t)w->m->config.heads * layer->head_dim, kv = (size_t)layer->kv_heads * layer->head_dim,
+           n = w->p->n;
     carat_feed in = input_feed(w, l), mid = output_feed(w, l);
     const carat_out out[] = {{&b->q, s->q, q}, {&b->k, s->k, kv}, {&b->v, s->v, kv}};
     carat_multiply(w, &in, first, n, out, 3);

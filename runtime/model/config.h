@@ -11,20 +11,25 @@
 
 enum { CARAT_MAX_LAYERS = 256, CARAT_MAX_STOPS = 8 };
 
-typedef enum carat_kind { CARAT_KIND_GEMMA4, CARAT_KIND_UNIFIED, CARAT_KIND_ASSISTANT, CARAT_KIND_UNIFIED_ASSISTANT } carat_kind;
+typedef enum carat_kind {
+    CARAT_KIND_GEMMA4,
+    CARAT_KIND_UNIFIED,
+    CARAT_KIND_ASSISTANT,
+    CARAT_KIND_UNIFIED_ASSISTANT
+} carat_kind;
 
 typedef struct carat_layer {
     bool full;          /* full_attention, else sliding_attention */
     bool shared;        /* owns no K/V: reads those of layer kv_source */
     uint32_t kv_source; /* itself when not shared */
     uint32_t head_dim, kv_heads;
-    bool k_eq_v;        /* no v_proj: V is the raw K */
+    bool k_eq_v; /* no v_proj: V is the raw K */
     uint32_t intermediate;
 } carat_layer;
 
 typedef struct carat_config {
     carat_kind kind;
-    bool text_only;              /* Gemma4ForCausalLM: names begin with "model." instead of "model.language_model." */
+    bool text_only; /* Gemma4ForCausalLM: names begin with "model." instead of "model.language_model." */
     char model_type[40], architecture[64];
     uint32_t vocab, hidden, layers, heads;
     uint32_t head_dim, global_head_dim, kv_heads, global_kv_heads;
@@ -33,23 +38,23 @@ typedef struct carat_config {
     uint32_t shared_layers;      /* num_kv_shared_layers */
     uint32_t window;             /* keys visible in sliding layers, self included */
     uint32_t context_max;
-    double eps, softcap;         /* softcap 0: none */
+    double eps, softcap;                            /* softcap 0: none */
     double theta_sliding, theta_full, partial_full; /* RoPE; partial_rotary_factor of full layers */
-    bool tied;                   /* tie_word_embeddings */
-    bool bidirectional_vision;   /* use_bidirectional_attention == "vision" */
+    bool tied;                                      /* tie_word_embeddings */
+    bool bidirectional_vision;                      /* use_bidirectional_attention == "vision" */
     bool moe;
     uint32_t experts, experts_top, expert_intermediate;
     bool has_vision, has_audio;
-    uint32_t backbone_hidden;    /* assistants: hidden size of the model they draft for; else 0 */
+    uint32_t backbone_hidden;          /* assistants: hidden size of the model they draft for; else 0 */
     uint32_t centroids, centroids_top; /* assistants with ordered embeddings; else 0 */
-    char quant_method[40];       /* quantization_config.quant_method, "" where there is none */
-    char text_prefix[32];        /* in front of the text model's tensor names; see carat_slots_adopt */
+    char quant_method[40];             /* quantization_config.quant_method, "" where there is none */
+    char text_prefix[32];              /* in front of the text model's tensor names; see carat_slots_adopt */
     int32_t bos, pad, eos[CARAT_MAX_STOPS];
     uint32_t n_eos;
-    int32_t image_token, audio_token, video_token;   /* -1: none */
+    int32_t image_token, audio_token, video_token; /* -1: none */
     carat_layer layer[CARAT_MAX_LAYERS];
     /* generation_config.json beside it, where there is one */
-    bool sample;                 /* do_sample */
+    bool sample; /* do_sample */
     double temperature, top_p;
     uint32_t top_k;
     int32_t suppress[16];

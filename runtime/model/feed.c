@@ -23,8 +23,8 @@ static void add_form(carat_feed *f, carat_form form, float *x, size_t rows, uint
     *used += carat_act_bytes(form, f->cols, rows);
 }
 
-static carat_feed make(const carat_weight *const *w, size_t nw, bool integer, carat_feed f, size_t rows, uint8_t *memory,
-                       size_t *used)
+static carat_feed make(const carat_weight *const *w, size_t nw, bool integer, carat_feed f, size_t rows,
+                       uint8_t *memory, size_t *used)
 {
     for (size_t i = 0; i < nw; i++)
         if (w[i]->format)
@@ -68,7 +68,8 @@ static carat_act act_from(const carat_act *a, size_t first)
     return b;
 }
 
-void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out, size_t nout)
+void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out,
+                    size_t nout)
 {
     carat_product p[4];
     carat_act act[4];

@@ -119,7 +119,8 @@ void carat_pass_mlp(const carat_work *w, uint32_t l, size_t first)
 {
     carat_session *s = w->s;
     const carat_block *b = &w->m->block[l];
-    size_t n = w->p->n, inner = w->m->config.layer[l].intermediate, hidden = w->m->config.hidden, p = w->m->config.ple_dim;
+    size_t n = w->p->n, inner = w->m->config.layer[l].intermediate, hidden = w->m->config.hidden,
+           p = w->m->config.ple_dim;
     carat_rows(w, first, n, input_row, l);
     carat_feed f = mlp_feed(w, l);
     const carat_out gate_up[] = {{&b->gate, s->gate, inner}, {&b->up, s->up, inner}};

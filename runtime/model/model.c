@@ -66,7 +66,8 @@ static const float *vector(struct binder *b, carat_role role, uint32_t layer)
     for (uint64_t i = 0; i < n; i++) {
         v[i] = carat_tensor_f32(t, i);
         if (!isfinite(v[i])) {
-            b->status = carat_fail(b->err, CARAT_EFORMAT, "tensor %s: element %" PRIu64 " is %g", name, i, (double)v[i]);
+            b->status = carat_fail(b->err, CARAT_EFORMAT, "tensor %s: element %" PRIu64 " is %g", name, i,
+                                   (double)v[i]);
             return NULL;
         }
     }
@@ -147,11 +148,13 @@ static carat_status bind(carat_model *m, carat_err *err)
 static carat_status supported(const carat_config *c, carat_err *err)
 {
     if (c->kind != CARAT_KIND_GEMMA4)
-        return carat_fail(err, CARAT_ESUPPORT, "model_type %s: this build runs the dense text models of gemma4 only",
+        return carat_fail(err, CARAT_ESUPPORT,
+                          "model_type %s: this build runs the dense text models of gemma4 only",
                           c->model_type);
     if (c->moe)
         return carat_fail(err, CARAT_ESUPPORT,
-                          "a mixture of %u experts: this build runs the dense text models of gemma4 only", c->experts);
+                          "a mixture of %u experts: this build runs the dense text models of gemma4 only",
+                          c->experts);
     return CARAT_OK;
 }
 
@@ -161,7 +164,8 @@ void carat_model_matrices(const carat_model *m, carat_matrix_fn *fn, void *ctx)
 {
     for (uint32_t l = 0; l < m->config.layers; l++) {
         const carat_block *b = &m->block[l];
-        const carat_weight *all[] = {&b->q, &b->k, &b->v, &b->o, &b->gate, &b->up, &b->down, &b->ple_gate, &b->ple_out};
+        const carat_weight *all[] = {&b->q,  &b->k,    &b->v,        &b->o,      &b->gate,
+                                     &b->up, &b->down, &b->ple_gate, &b->ple_out};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
             if (all[i]->format)
                 fn(ctx, all[i], (int)l);

@@ -90,7 +90,8 @@ static double weight(const struct candidate *c, size_t i)
     return exp((double)c[i].logit - (double)c[0].logit);
 }
 
-int32_t carat_sample(const carat_sampler *p, const float *logits, uint32_t vocab, uint64_t step, void *scratch)
+int32_t carat_sample(const carat_sampler *p, const float *logits, uint32_t vocab, uint64_t step,
+                     void *scratch)
 {
     if (!(p->temperature > 0) || p->top_k == 1)
         return argmax(p, logits, vocab);

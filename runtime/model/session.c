@@ -17,7 +17,8 @@ static size_t ring(size_t positions)
 }
 
 /* Options with the defaults filled in, checked against the model. */
-static carat_status settle(const carat_model *m, const carat_session_options *o, carat_session_options *out, carat_err *err)
+static carat_status settle(const carat_model *m, const carat_session_options *o, carat_session_options *out,
+                           carat_err *err)
 {
     *out = *o;
     uint32_t max = m->config.context_max;
@@ -26,10 +27,12 @@ static carat_status settle(const carat_model *m, const carat_session_options *o,
     if (!out->batch)
         out->batch = DEFAULT_BATCH;
     if (out->context > max)
-        return carat_fail(err, CARAT_EUSAGE, "a context of %" PRIu32 " positions: this model was made for %" PRIu32,
+        return carat_fail(err, CARAT_EUSAGE,
+                          "a context of %" PRIu32 " positions: this model was made for %" PRIu32,
                           out->context, max);
     if (out->batch > MAX_BATCH)
-        return carat_fail(err, CARAT_EUSAGE, "a batch of %" PRIu32 " tokens: at most %d", out->batch, MAX_BATCH);
+        return carat_fail(err, CARAT_EUSAGE, "a batch of %" PRIu32 " tokens: at most %d", out->batch,
+                          MAX_BATCH);
     if (out->batch > out->context)
         out->batch = out->context;
     if (!out->threads)
@@ -63,8 +66,8 @@ struct widths {
     size_t q, kv, inner, acts, cols;
 };
 
-static void widen_acts(struct widths *w, const carat_session *s, size_t cols, const carat_weight *a, const carat_weight *b,
-                       const carat_weight *c)
+static void widen_acts(struct widths *w, const carat_session *s, size_t cols, const carat_weight *a,
+                       const carat_weight *b, const carat_weight *c)
 {
     const carat_weight none = {0};
     const carat_weight *const in[] = {a, b ? b : &none, c ? c : &none};
@@ -119,7 +122,8 @@ static void carve_cache(carat_session *s, struct carver *c)
 static size_t scratch_bytes(const carat_session *s, const struct widths *w)
 {
     const carat_config *c = &s->m->config;
-    size_t bytes = most(carat_matmul_scratch(w->cols, s->batch), (size_t)c->layers * c->ple_dim * sizeof(float));
+    size_t bytes = most(carat_matmul_scratch(w->cols, s->batch),
+                        (size_t)c->layers * c->ple_dim * sizeof(float));
     for (uint32_t l = 0; l < c->layers; l++) {
         const carat_layer *layer = &c->layer[l];
         carat_attention a = {.n = s->batch,
@@ -161,7 +165,8 @@ static void carve_activations(carat_session *s, struct carver *c)
     s->ids = carve(c, s->context, sizeof *s->ids);
 }
 
-static carat_status prepare(const carat_model *m, const carat_session_options *o, carat_session *s, carat_err *err)
+static carat_status prepare(const carat_model *m, const carat_session_options *o, carat_session *s,
+                            carat_err *err)
 {
     carat_session_options full = {0};
     carat_status st = settle(m, o, &full, err);
@@ -181,12 +186,15 @@ static carat_status lay_out(carat_session *s, void *memory, carat_plan *plan, ca
     carve_activations(s, &c);
     plan->scratch = c.used - plan->kv;
     if (c.overflow || c.used > SIZE_MAX / 2)
-        return carat_fail(err, CARAT_ENOMEM, "a context of %zu positions needs more memory than an address can hold", s->context);
+        return carat_fail(err, CARAT_ENOMEM,
+                          "a context of %zu positions needs more memory than an address can hold",
+                          s->context);
     plan->weights = s->m->info.bytes_per_token;
     return CARAT_OK;
 }
 
-carat_status carat_session_price(const carat_model *m, const carat_session_options *o, carat_plan *out, carat_err *err)
+carat_status carat_session_price(const carat_model *m, const carat_session_options *o, carat_plan *out,
+                                 carat_err *err)
 {
     carat_session s;
     carat_plan plan = {0};
@@ -199,7 +207,8 @@ carat_status carat_session_price(const carat_model *m, const carat_session_optio
     return st;
 }
 
-carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out, carat_err *err)
+carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out,
+                                carat_err *err)
 {
     carat_session *s = carat_alloc(1, sizeof *s, err);
     if (!s)
@@ -264,10 +273,13 @@ static carat_status check_ids(const carat_session *s, const carat_sync_request *
         return carat_fail(err, CARAT_EUSAGE, "%zu tokens: the context has room for %zu", r->n, s->context);
     for (size_t i = 0; i < r->n; i++) {
         if (r->ids[i] < 0 || (uint32_t)r->ids[i] >= vocab)
-            return carat_fail(err, CARAT_EUSAGE, "token id %" PRId32 " at position %zu: the vocabulary has %" PRIu32, r->ids[i], i,
-                              vocab);
+            return carat_fail(err, CARAT_EUSAGE,
+                              "token id %" PRId32 " at position %zu: the vocabulary has %" PRIu32, r->ids[i],
+                              i, vocab);
         if (r->ids[i] == c->image_token || r->ids[i] == c->audio_token || r->ids[i] == c->video_token)
-            return carat_fail(err, CARAT_ESUPPORT, "token id %" PRId32 " at position %zu stands for media, which this build does not read",
+            return carat_fail(err, CARAT_ESUPPORT,
+                              "token id %" PRId32
+                              " at position %zu stands for media, which this build does not read",
                               r->ids[i], i);
     }
     return CARAT_OK;
@@ -323,8 +335,10 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
         note_written(s, pos + n);
         if (p.bad) {
             s->n = 0;
-            return carat_fail(err, CARAT_EFORMAT, "a logit between positions %zu and %zu is not a number: the weights hold NaN or overflow",
-                              pos, pos + n - 1);
+            return carat_fail(
+                err, CARAT_EFORMAT,
+                "a logit between positions %zu and %zu is not a number: the weights hold NaN or overflow",
+                pos, pos + n - 1);
         }
         pos += n;
         if (pos == r->n && wanted < n)

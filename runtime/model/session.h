@@ -22,23 +22,23 @@ struct carat_session {
     float **cache_k, **cache_v; /* [layers] -> [slots][kv_head][dim], NULL for layers that own none */
     size_t slots[2];            /* ring size of sliding layers, of full layers: multiples of 64 */
 
-    float *h;        /* [B][hidden]: the residual stream */
-    float *x;        /* [B][hidden]: normed input of the next products */
-    float *q;        /* [B][heads * head_dim], then the attention's result */
-    float *k, *v;    /* [B][kv_heads * head_dim]: raw projections */
-    float *gate, *up; /* [B][intermediate] */
-    float *o;        /* [B][hidden]: output of o_proj, down_proj, per_layer_projection */
-    float *ple;      /* [B][layers * ple_dim]: per-layer inputs */
-    float *ple_gate; /* [B][ple_dim] */
+    float *h;               /* [B][hidden]: the residual stream */
+    float *x;               /* [B][hidden]: normed input of the next products */
+    float *q;               /* [B][heads * head_dim], then the attention's result */
+    float *k, *v;           /* [B][kv_heads * head_dim]: raw projections */
+    float *gate, *up;       /* [B][intermediate] */
+    float *o;               /* [B][hidden]: output of o_proj, down_proj, per_layer_projection */
+    float *ple;             /* [B][layers * ple_dim]: per-layer inputs */
+    float *ple_gate;        /* [B][ple_dim] */
     float *cos[2], *sin[2]; /* [B][dim / 2]: sliding, full */
-    float *logits;   /* [CARAT_LOGIT_ROWS][vocab] */
-    void *acts;      /* quantized inputs of the products under way */
-    uint8_t *scratch; /* [threads][scratch_stride] */
+    float *logits;          /* [CARAT_LOGIT_ROWS][vocab] */
+    void *acts;             /* quantized inputs of the products under way */
+    uint8_t *scratch;       /* [threads][scratch_stride] */
     size_t scratch_stride;
 
     int32_t *ids; /* [context]: the timeline */
     size_t n;
-    size_t low;   /* sliding layers have lost what lies before this position */
+    size_t low; /* sliding layers have lost what lies before this position */
     size_t computed;
     const float *last; /* logits of row n - 1, or NULL */
 };
@@ -81,7 +81,8 @@ typedef struct carat_feed {
 } carat_feed;
 carat_feed carat_feed_open(carat_session *s, float *x, size_t cols, const carat_weight *const *w, size_t nw);
 size_t carat_feed_bytes(const carat_weight *const *w, size_t nw, bool integer, size_t cols, size_t rows);
-void carat_feed_put(const carat_work *w, carat_feed *f, size_t row); /* x[row] is final: make its quantized copies */
+void carat_feed_put(const carat_work *w, carat_feed *f,
+                    size_t row); /* x[row] is final: make its quantized copies */
 
 /* y[t] = W x[t] for rows [first, end) of the pass; no barrier. */
 typedef struct carat_out {
@@ -89,7 +90,8 @@ typedef struct carat_out {
     float *y;
     size_t ldy;
 } carat_out;
-void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out, size_t nout);
+void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out,
+                    size_t nout);
 
 /* fn for rows [first, end), shared out over the team; ends with a barrier. */
 typedef void carat_row_fn(const carat_work *w, uint32_t layer, size_t row);
@@ -103,8 +105,8 @@ void carat_norm(const carat_session *s, const float *x, const float *weight, siz
 void carat_norm_add(const carat_session *s, float *x, const float *weight, size_t n, float *y);
 
 /* The stages. Each is called by every thread and ends with a barrier. */
-void carat_pass_embed(const carat_work *w);              /* ids -> h, cos, sin */
-void carat_pass_ple(const carat_work *w);                /* ids, h -> ple */
+void carat_pass_embed(const carat_work *w);                                   /* ids -> h, cos, sin */
+void carat_pass_ple(const carat_work *w);                                     /* ids, h -> ple */
 void carat_pass_attention(const carat_work *w, uint32_t layer, size_t first); /* x -> o; the cache */
 void carat_pass_mlp(const carat_work *w, uint32_t layer, size_t first);       /* h, o -> h, o */
 /* Row stages that are fused with their neighbours. */

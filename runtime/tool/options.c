@@ -15,7 +15,8 @@ const char *carat_numerics_name(carat_numerics n)
     return names[n];
 }
 
-carat_status carat_numerics_parse(const char *name, carat_numerics fallback, carat_numerics *out, carat_err *err)
+carat_status carat_numerics_parse(const char *name, carat_numerics fallback, carat_numerics *out,
+                                  carat_err *err)
 {
     *out = fallback;
     if (!name)
