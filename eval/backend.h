@@ -15,7 +15,8 @@ typedef struct carat_backend {
     bool large;                       /* chat framing of the large models */
     const carat_tokenizer *tokenizer; /* NULL: none */
     /* fn(ctx, pos, logits [vocab]) for positions [from, n), from several threads at once, in no fixed order. */
-    carat_status (*score)(void *self, const int32_t *ids, size_t n, size_t from, carat_logits_fn *fn, void *ctx, carat_err *err);
+    carat_status (*score)(void *self, const int32_t *ids, size_t n, size_t from, carat_logits_fn *fn,
+                          void *ctx, carat_err *err);
     /* log of the sum of exp over the vocabulary, in f64; callable from fn */
     double (*log_sum)(void *self, const float *logits);
     /* one line that names what computes: "int4-g32 weights, int8 numerics, avx2 kernels" */

@@ -47,7 +47,8 @@ struct boot {
 static carat_status boot_open(struct boot *b, size_t m, carat_err *err)
 {
     *b = (struct boot){carat_alloc(m, sizeof(double), err), carat_alloc(m, sizeof(double), err),
-                       carat_alloc(m, sizeof(uint32_t), err), carat_alloc(CARAT_RESAMPLES, sizeof(double), err)};
+                       carat_alloc(m, sizeof(uint32_t), err),
+                       carat_alloc(CARAT_RESAMPLES, sizeof(double), err)};
     return b->sum && b->count && b->times && b->draws ? CARAT_OK : CARAT_ENOMEM;
 }
 
@@ -131,8 +132,8 @@ static double weighted_quantile(const struct ranked *r, size_t n, const uint32_t
     return r[n - 1].value;
 }
 
-static void bootstrap_quantile(struct boot *b, const struct ranked *r, const carat_observations *o, size_t m, double q,
-                               carat_estimate *out)
+static void bootstrap_quantile(struct boot *b, const struct ranked *r, const carat_observations *o, size_t m,
+                               double q, carat_estimate *out)
 {
     double sum = 0, square = 0;
     for (uint64_t k = 0; k < CARAT_RESAMPLES; k++) {
@@ -146,7 +147,8 @@ static void bootstrap_quantile(struct boot *b, const struct ranked *r, const car
     interval(b->draws, out);
 }
 
-carat_status carat_estimate_quantile(const carat_observations *o, double q, carat_estimate *out, carat_err *err)
+carat_status carat_estimate_quantile(const carat_observations *o, double q, carat_estimate *out,
+                                     carat_err *err)
 {
     *out = (carat_estimate){NAN, NAN, NAN, NAN, o->n};
     size_t m = clusters_of(o);

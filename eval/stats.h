@@ -12,8 +12,9 @@
 enum { CARAT_RESAMPLES = 2000 };
 
 typedef struct carat_estimate {
-    double value, error, low, high; /* error: standard error; low, high: 95 % interval; NaN where there is none */
-    size_t n;                       /* observations */
+    double value, error, low,
+        high; /* error: standard error; low, high: 95 % interval; NaN where there is none */
+    size_t n; /* observations */
 } carat_estimate;
 
 /* Observations in clusters: value[i] belongs to cluster[i], which never falls. */
@@ -26,6 +27,7 @@ typedef struct carat_observations {
 
 carat_status carat_estimate_mean(const carat_observations *o, carat_estimate *out, carat_err *err);
 /* The q-quantile (0 < q <= 1): the smallest value with at least q of the observations at or below it. */
-carat_status carat_estimate_quantile(const carat_observations *o, double q, carat_estimate *out, carat_err *err);
+carat_status carat_estimate_quantile(const carat_observations *o, double q, carat_estimate *out,
+                                     carat_err *err);
 
 #endif

@@ -13,7 +13,8 @@ typedef struct local {
     carat_numerics numerics;
 } local;
 
-static carat_status score(void *self, const int32_t *ids, size_t n, size_t from, carat_logits_fn *fn, void *ctx, carat_err *err)
+static carat_status score(void *self, const int32_t *ids, size_t n, size_t from, carat_logits_fn *fn,
+                          void *ctx, carat_err *err)
 {
     local *l = self;
     carat_sync_request r = {.ids = ids, .n = n, .logits_from = from, .logits = fn, .ctx = ctx};
@@ -58,16 +59,19 @@ carat_status carat_backend_local(const carat_local_options *o, carat_backend *ou
     if (!l)
         return CARAT_ENOMEM;
     carat_status st;
-    if ((st = numerics_of(o->numerics, &l->numerics, err)) || (st = carat_model_open(o->model, &l->model, err)))
+    if ((st = numerics_of(o->numerics, &l->numerics, err)) ||
+        (st = carat_model_open(o->model, &l->model, err)))
         goto out;
     const carat_model_info *info = carat_model_describe(l->model);
-    carat_session_options so = {.context = o->context, .threads = o->threads, .numerics = l->numerics, .kernels = o->kernels};
+    carat_session_options so = {
+        .context = o->context, .threads = o->threads, .numerics = l->numerics, .kernels = o->kernels};
     if (so.context > info->context_max)
         so.context = info->context_max;
     if ((st = carat_session_open(l->model, &so, &l->session, err)))
         goto out;
     carat_tokenizer_open(info->path, &l->tokenizer, NULL); /* suites that need one say so themselves */
-    bool small = strcmp(info->family, "E2B") == 0 || strcmp(info->family, "E4B") == 0 || strcmp(info->family, "custom") == 0;
+    bool small = strcmp(info->family, "E2B") == 0 || strcmp(info->family, "E4B") == 0 ||
+                 strcmp(info->family, "custom") == 0;
     *out = (carat_backend){.self = l,
                            .vocab = info->vocab,
                            .bos = info->bos,
