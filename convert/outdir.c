@@ -15,7 +15,8 @@ enum { MAX_CONFIG = 16 << 20 };
 carat_status carat_outdir_check(const carat_store *s, const char *out, bool force, carat_err *err)
 {
     if (carat_ends(out, ".gguf"))
-        return carat_fail(err, CARAT_ESUPPORT, "%s: GGUF outputs are not in this build; name a directory", out);
+        return carat_fail(err, CARAT_ESUPPORT, "%s: GGUF outputs are not in this build; name a directory",
+                          out);
     if (carat_same_file(carat_store_dir(s), out))
         return carat_fail(err, CARAT_EUSAGE, "%s: the output is its own input", out);
     if (!force && carat_exists(out))
@@ -50,7 +51,8 @@ carat_status carat_outdir_space(const char *out, uint64_t bytes, carat_err *err)
 /* Weights in other containers, and what is written anew. */
 static bool stays_behind(const char *name, bool *note)
 {
-    static const char *const weights[] = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"};
+    static const char *const weights[] = {".safetensors", ".bin",  ".pt", ".pth",
+                                          ".gguf",        ".onnx", ".h5", ".msgpack"};
     *note = false;
     if (!strcmp(name, "config.json") || carat_ends(name, ".safetensors.index.json"))
         return true;
@@ -97,7 +99,8 @@ carat_status carat_outdir_copy(const carat_store *s, const char *dir, const cara
         bool note;
         carat_path_join(&from, carat_store_dir(s), names[i]);
         carat_path_join(&to, dir, names[i]);
-        if (!st && !(st = carat_str_check(&from, err)) && !(st = carat_str_check(&to, err)) && carat_is_file(from.data)) {
+        if (!st && !(st = carat_str_check(&from, err)) && !(st = carat_str_check(&to, err)) &&
+            carat_is_file(from.data)) {
             if (!stays_behind(names[i], &note))
                 st = copy_file(from.data, to.data, err);
             else if (note && !holds(s, from.data))
@@ -133,7 +136,8 @@ static carat_status set_dtype(carat_json *root, const char *dtype, carat_err *er
     return st;
 }
 
-carat_status carat_outdir_config(const carat_store *s, const char *dir, carat_config_edit edit, carat_err *err)
+carat_status carat_outdir_config(const carat_store *s, const char *dir, carat_config_edit edit,
+                                 carat_err *err)
 {
     carat_str from = CARAT_STR_INIT, to = CARAT_STR_INIT, text = CARAT_STR_INIT;
     carat_json *root = NULL;

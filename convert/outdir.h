@@ -19,6 +19,7 @@ typedef struct carat_config_edit {
     const char *dtype;        /* "bfloat16", ...; NULL: as it is */
     bool keep_all;            /* a plain copy of the file */
 } carat_config_edit;
-carat_status carat_outdir_config(const carat_store *s, const char *dir, carat_config_edit edit, carat_err *err);
+carat_status carat_outdir_config(const carat_store *s, const char *dir, carat_config_edit edit,
+                                 carat_err *err);
 
 #endif

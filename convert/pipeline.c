@@ -20,9 +20,9 @@ enum { ROUND_BYTES = 32 << 20, MAX_TASKS = 256, TASK_BYTES = 512 << 10, LEAST_TA
 typedef struct hasher {
     const carat_store *store;
     char (*out)[65];
-    size_t file;     /* the one being read */
-    uint64_t at;     /* bytes of it that are done */
-    carat_map map;   /* its own mapping: the store's need not cover the header */
+    size_t file;   /* the one being read */
+    uint64_t at;   /* bytes of it that are done */
+    carat_map map; /* its own mapping: the store's need not cover the header */
     carat_sha256 *sha;
     carat_status status;
     carat_err err;
@@ -68,9 +68,9 @@ typedef struct run {
     carat_task *task;
     uint8_t *scratch; /* [thread][env.scratch] */
     size_t n_tasks;
-    size_t row;       /* next row of the plan, and how far it is cut */
+    size_t row; /* next row of the plan, and how far it is cut */
     uint64_t unit;
-    uint64_t bytes;   /* source bytes of this round */
+    uint64_t bytes; /* source bytes of this round */
     hasher hash;
 } run;
 
@@ -143,13 +143,15 @@ static carat_status settle(run *r, carat_err *err)
         *err = r->hash.err;
     if (r->hash.status)
         return r->hash.status;
-    return carat_interrupted() ? carat_fail(err, CARAT_EINTR, "interrupted; the same command starts over") : CARAT_OK;
+    return carat_interrupted() ? carat_fail(err, CARAT_EINTR, "interrupted; the same command starts over")
+                               : CARAT_OK;
 }
 
 static carat_status rounds(run *r, carat_err *err)
 {
     const carat_pipeline *p = r->p;
-    carat_progress bar = carat_progress_begin(p->talk, p->method ? "quantizing" : "converting", "B", p->plan->before);
+    carat_progress bar = carat_progress_begin(p->talk, p->method ? "quantizing" : "converting", "B",
+                                              p->plan->before);
     carat_status st = CARAT_OK;
     uint64_t done = 0;
     for (cut_round(r); !st && r->n_tasks; cut_round(r)) {
@@ -158,7 +160,8 @@ static carat_status rounds(run *r, carat_err *err)
         st = settle(r, err);
         carat_progress_at(&bar, done += r->bytes);
     }
-    while (!st && p->sha256 && r->hash.file < carat_store_files(p->store)) { /* headers, and what no row needs */
+    while (!st && p->sha256 &&
+           r->hash.file < carat_store_files(p->store)) { /* headers, and what no row needs */
         hash_step(&r->hash, ROUND_BYTES);
         r->n_tasks = 0;
         st = settle(r, err);
@@ -171,8 +174,10 @@ carat_status carat_pipeline_run(const carat_pipeline *p, carat_err *err)
 {
     uint64_t price = carat_pipeline_price(p);
     if (price > p->memory)
-        return carat_fail(err, CARAT_ENOMEM, "needs %" PRIu64 " MiB of memory, --memory allows %" PRIu64 " MiB%s",
-                          (price >> 20) + 1, p->memory >> 20, carat_team_size(p->team) > 1 ? "; fewer threads need less" : "");
+        return carat_fail(err, CARAT_ENOMEM,
+                          "needs %" PRIu64 " MiB of memory, --memory allows %" PRIu64 " MiB%s",
+                          (price >> 20) + 1, p->memory >> 20,
+                          carat_team_size(p->team) > 1 ? "; fewer threads need less" : "");
     run r = {.p = p, .env = env_of(p), .hash = {.store = p->store, .out = p->sha256}};
     r.task = carat_alloc(MAX_TASKS, sizeof *r.task, err);
     r.scratch = r.task ? carat_alloc((size_t)carat_team_size(p->team), r.env.scratch, err) : NULL;

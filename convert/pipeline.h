@@ -7,15 +7,15 @@
 #include "runtime/base/util.h"
 
 typedef struct carat_pipeline {
-    carat_plan_table *plan;    /* row->loss is filled in */
+    carat_plan_table *plan;     /* row->loss is filled in */
     const carat_shards *shards; /* created */
     const carat_store *store;
     const carat_kernels *kernels;
     const carat_method *method; /* NULL when nothing is coded */
     carat_team *team;
-    uint64_t memory;            /* bytes of its own that the run may hold */
+    uint64_t memory; /* bytes of its own that the run may hold */
     const carat_talk *talk;
-    char (*sha256)[65];         /* [files of the store], filled in; NULL: not wanted */
+    char (*sha256)[65]; /* [files of the store], filled in; NULL: not wanted */
 } carat_pipeline;
 
 /* Bytes that the run will hold, for this plan and team; more than `memory` means that it will not run. */

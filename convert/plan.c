@@ -34,7 +34,8 @@ carat_row *carat_plan_row(carat_plan_table *p, const carat_tensor *t, const char
 }
 
 /* One output tensor named MODULE + suffix (suffix NULL: the name of the source tensor). */
-static carat_status add_part(carat_plan_table *p, carat_row *row, const char *suffix, carat_tensor shape, carat_err *err)
+static carat_status add_part(carat_plan_table *p, carat_row *row, const char *suffix, carat_tensor shape,
+                             carat_err *err)
 {
     carat_status st = carat_grow((void **)&p->parts, &p->cap_parts, p->n_parts + 1, sizeof *p->parts, err);
     if (st)
@@ -50,7 +51,8 @@ static carat_status add_part(carat_plan_table *p, carat_row *row, const char *su
     if (suffix) {
         carat_str name = CARAT_STR_INIT;
         carat_str_printf(&name, "%s%s", row->module, suffix);
-        if (!(st = carat_str_check(&name, err)) && !(part.t.name = carat_arena_copy(&p->arena, name.data, name.len, err)))
+        if (!(st = carat_str_check(&name, err)) &&
+            !(part.t.name = carat_arena_copy(&p->arena, name.data, name.len, err)))
             st = CARAT_ENOMEM;
         carat_str_free(&name);
         if (st)
@@ -122,7 +124,8 @@ static const char *split(const char *name, carat_str *module)
     return part;
 }
 
-static const carat_tensor *find_part(const carat_store *s, const char *module, const char *part, carat_str *scratch)
+static const carat_tensor *find_part(const carat_store *s, const char *module, const char *part,
+                                     carat_str *scratch)
 {
     carat_str_clear(scratch);
     carat_str_printf(scratch, "%s%s", module, part);
@@ -134,15 +137,16 @@ static bool is_float(carat_dtype t)
     return carat_format_of_dtype(t) != NULL;
 }
 
-static carat_status convert_row(const carat_store *s, const carat_tensor *t, const carat_dtype *dtype, carat_plan_table *p,
-                                carat_err *err)
+static carat_status convert_row(const carat_store *s, const carat_tensor *t, const carat_dtype *dtype,
+                                carat_plan_table *p, carat_err *err)
 {
     carat_str module = CARAT_STR_INIT, scratch = CARAT_STR_INIT;
     const char *part = split(t->name, &module);
     bool codes = !strcmp(part, ".weight_packed") ||
                  (!strcmp(part, ".weight") && find_part(s, module.data, ".weight_scale", &scratch));
     bool helper = (!strcmp(part, ".weight_scale") || !strcmp(part, ".weight_shape")) &&
-                  (find_part(s, module.data, ".weight_packed", &scratch) || find_part(s, module.data, ".weight", &scratch));
+                  (find_part(s, module.data, ".weight_packed", &scratch) ||
+                   find_part(s, module.data, ".weight", &scratch));
     carat_row *row = NULL;
     carat_status st = carat_str_check(&module, err);
     if (st || (dtype && helper)) /* a helper belongs to the row of its codes */
@@ -169,7 +173,8 @@ out:
     return st;
 }
 
-carat_status carat_plan_convert(const carat_store *s, const carat_dtype *dtype, carat_plan_table *out, carat_err *err)
+carat_status carat_plan_convert(const carat_store *s, const carat_dtype *dtype, carat_plan_table *out,
+                                carat_err *err)
 {
     carat_plan_table p = {0};
     carat_status st = CARAT_OK;

@@ -23,21 +23,21 @@ typedef struct carat_part {
 } carat_part;
 
 typedef struct carat_row {
-    const char *name;        /* of the source tensor; of a packed source, its codes */
-    const char *module;      /* name without .weight and the like */
-    const char *role;        /* "q_proj"; "other" for a name that no slot knows */
-    const carat_slot *slot;  /* NULL: no slot knows it */
+    const char *name;       /* of the source tensor; of a packed source, its codes */
+    const char *module;     /* name without .weight and the like */
+    const char *role;       /* "q_proj"; "other" for a name that no slot knows */
+    const carat_slot *slot; /* NULL: no slot knows it */
     uint32_t layer;
     const carat_tensor *src; /* of a packed source, its codes */
     carat_weight w;          /* the source as a matrix; format NULL: not one (COPY only) */
     carat_scheme wanted, got;
-    int rule;                /* the --set that asked, or -1 */
-    const char *why;         /* of got, where it is not simply what was wanted; may be NULL */
+    int rule;        /* the --set that asked, or -1 */
+    const char *why; /* of got, where it is not simply what was wanted; may be NULL */
     carat_action action;
-    carat_dtype dtype;       /* CAST, DECODE: of the output */
-    uint64_t before, after;  /* bytes */
-    uint32_t part, n_parts;  /* codes, scales, shape; or one tensor */
-    carat_loss loss;         /* filled in by the run, CODE only */
+    carat_dtype dtype;      /* CAST, DECODE: of the output */
+    uint64_t before, after; /* bytes */
+    uint32_t part, n_parts; /* codes, scales, shape; or one tensor */
+    carat_loss loss;        /* filled in by the run, CODE only */
 } carat_row;
 
 typedef struct carat_plan_table {
@@ -50,10 +50,11 @@ typedef struct carat_plan_table {
 
 /* Quantizing: policy of the slots, the recipe, group sizes that fit, one scheme for what vLLM fuses. A name asked for by
  * --set that cannot be had is an error that names it. */
-carat_status carat_plan_quantize(const carat_config *c, const carat_store *s, const carat_recipe *r, carat_plan_table *out,
-                                 carat_err *err);
+carat_status carat_plan_quantize(const carat_config *c, const carat_store *s, const carat_recipe *r,
+                                 carat_plan_table *out, carat_err *err);
 /* Converting: with a dtype every float tensor is cast and every packed matrix decoded; without (NULL), all is copied. */
-carat_status carat_plan_convert(const carat_store *s, const carat_dtype *dtype, carat_plan_table *out, carat_err *err);
+carat_status carat_plan_convert(const carat_store *s, const carat_dtype *dtype, carat_plan_table *out,
+                                carat_err *err);
 void carat_plan_free(carat_plan_table *p);
 
 /* Building blocks of the two. */

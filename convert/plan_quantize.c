@@ -54,27 +54,31 @@ static carat_status grant(const carat_recipe *r, carat_row *row, carat_err *err)
     }
     if (!can_pack(row, &why)) {
         if (row->rule >= 0 && row->src->ndim == 3 && row->slot && carat_scheme_packs(want))
-            return carat_fail(err, CARAT_ESUPPORT, "%s: --set '%s': %s", row->name, carat_recipe_rule(r, (size_t)row->rule), why);
+            return carat_fail(err, CARAT_ESUPPORT, "%s: --set '%s': %s", row->name,
+                              carat_recipe_rule(r, (size_t)row->rule), why);
         row->got = carat_scheme_keep;
         row->why = why;
         return CARAT_OK;
     }
     if (is_table(row->slot) && want->kind == CARAT_SCHEME_BYTES)
-        return carat_fail(err, CARAT_ESUPPORT, "%s: w8a8 quantizes the input of a matrix product; a table has none: use int8",
+        return carat_fail(err, CARAT_ESUPPORT,
+                          "%s: w8a8 quantizes the input of a matrix product; a table has none: use int8",
                           row->name);
     if (carat_scheme_fits(want, row->w.cols))
         return CARAT_OK;
     if (row->rule >= 0)
-        return carat_fail(err, CARAT_ESUPPORT, "%s: width %" PRIu64 " does not fit %s, asked for by --set '%s'", row->name,
+        return carat_fail(err, CARAT_ESUPPORT,
+                          "%s: width %" PRIu64 " does not fit %s, asked for by --set '%s'", row->name,
                           row->w.cols, want->name, carat_recipe_rule(r, (size_t)row->rule));
     row->got = carat_scheme_nearest(want, row->w.cols);
-    row->why = row->got.kind == CARAT_SCHEME_KEEP ? "no group size divides its width: kept"
-                                                  : "the wanted group does not divide its width: the next smaller one";
+    row->why = row->got.kind == CARAT_SCHEME_KEEP
+                   ? "no group size divides its width: kept"
+                   : "the wanted group does not divide its width: the next smaller one";
     return CARAT_OK;
 }
 
-static carat_status make_rows(const carat_config *c, const carat_store *s, const carat_recipe *r, carat_plan_table *p,
-                              carat_err *err)
+static carat_status make_rows(const carat_config *c, const carat_store *s, const carat_recipe *r,
+                              carat_plan_table *p, carat_err *err)
 {
     for (size_t i = 0; i < carat_store_count(s); i++) {
         const carat_tensor *t = carat_store_at(s, i);
@@ -82,7 +86,8 @@ static carat_status make_rows(const carat_config *c, const carat_store *s, const
         bool known = carat_slot_match(c, t->name, &m);
         if (known && (carat_starts(m.part, ".weight_") || (t->dtype == CARAT_DT_I8 && m.slot->matrix)))
             return carat_fail(err, CARAT_ESUPPORT,
-                              "%s: quantized already; decode it first: carat convert SRC OUT --dtype bf16", t->name);
+                              "%s: quantized already; decode it first: carat convert SRC OUT --dtype bf16",
+                              t->name);
         carat_row *row = carat_plan_row(p, t, known ? m.base : t->name, err);
         if (!row)
             return CARAT_ENOMEM;
@@ -125,11 +130,12 @@ static carat_status check_rules(const carat_recipe *r, const carat_plan_table *p
             }
         }
         if (!first)
-            return carat_fail(err, CARAT_EUSAGE, "--set '%s' matches no tensor; `carat inspect MODEL --tensors` lists the names",
+            return carat_fail(err, CARAT_EUSAGE,
+                              "--set '%s' matches no tensor; `carat inspect MODEL --tensors` lists the names",
                               carat_recipe_rule(r, rule));
         if (!reached && !carat_ends(carat_recipe_rule(r, rule), "=keep"))
-            return carat_fail(err, CARAT_ESUPPORT, "--set '%s' reaches no matrix, only %s (%s)", carat_recipe_rule(r, rule),
-                              first->name, first_why);
+            return carat_fail(err, CARAT_ESUPPORT, "--set '%s' reaches no matrix, only %s (%s)",
+                              carat_recipe_rule(r, rule), first->name, first_why);
     }
     return CARAT_OK;
 }
@@ -156,9 +162,10 @@ static carat_status agree(const fusion *f, carat_row *const member[3], carat_err
         if (!m || m->rule < 0)
             continue;
         if (lead && !carat_scheme_equal(&lead->got, &m->got))
-            return carat_fail(err, CARAT_ESUPPORT,
-                              "%s would be %s and %s %s, but vLLM fuses them into one matrix: --set one scheme for both",
-                              lead->module, lead->got.name, m->module, m->got.name);
+            return carat_fail(
+                err, CARAT_ESUPPORT,
+                "%s would be %s and %s %s, but vLLM fuses them into one matrix: --set one scheme for both",
+                lead->module, lead->got.name, m->module, m->got.name);
         lead = lead ? lead : m;
     }
     for (size_t i = 0; lead && i < f->n; i++) {
@@ -166,7 +173,8 @@ static carat_status agree(const fusion *f, carat_row *const member[3], carat_err
         if (!m || m == lead || carat_scheme_equal(&m->got, &lead->got))
             continue;
         if (!carat_scheme_fits(&lead->got, m->w.cols))
-            return carat_fail(err, CARAT_ESUPPORT, "%s: width %" PRIu64 " does not fit %s of %s, with which vLLM fuses it",
+            return carat_fail(err, CARAT_ESUPPORT,
+                              "%s: width %" PRIu64 " does not fit %s of %s, with which vLLM fuses it",
                               m->module, m->w.cols, lead->got.name, lead->module);
         m->got = lead->got;
         m->why = f->why;
@@ -193,8 +201,8 @@ static carat_status fuse(const carat_config *c, carat_plan_table *p, carat_err *
     return st;
 }
 
-carat_status carat_plan_quantize(const carat_config *c, const carat_store *s, const carat_recipe *r, carat_plan_table *out,
-                                 carat_err *err)
+carat_status carat_plan_quantize(const carat_config *c, const carat_store *s, const carat_recipe *r,
+                                 carat_plan_table *out, carat_err *err)
 {
     carat_plan_table p = {0};
     carat_status st = make_rows(c, s, r, &p, err);

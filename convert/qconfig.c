@@ -13,8 +13,9 @@
 
 #include "runtime/base/str.h"
 
-static const carat_role kinds[] = {CARAT_ROLE_Q,    CARAT_ROLE_K,        CARAT_ROLE_V,       CARAT_ROLE_O,      CARAT_ROLE_GATE,
-                                   CARAT_ROLE_UP,   CARAT_ROLE_DOWN,     CARAT_ROLE_PLE_GATE, CARAT_ROLE_PLE_OUT, CARAT_ROLE_ROUTER};
+static const carat_role kinds[] = {CARAT_ROLE_Q,       CARAT_ROLE_K,     CARAT_ROLE_V,    CARAT_ROLE_O,
+                                   CARAT_ROLE_GATE,    CARAT_ROLE_UP,    CARAT_ROLE_DOWN, CARAT_ROLE_PLE_GATE,
+                                   CARAT_ROLE_PLE_OUT, CARAT_ROLE_ROUTER};
 enum { N_KINDS = sizeof kinds / sizeof kinds[0], MAX_GROUPS = 16 };
 
 /* Which scheme a module has: NULL where there is no such module. */
@@ -30,7 +31,8 @@ static carat_status note_scheme(grid *g, const carat_scheme *s, carat_err *err)
         if (carat_scheme_equal(g->group[i], s))
             return CARAT_OK;
     if (g->n_groups == MAX_GROUPS)
-        return carat_fail(err, CARAT_ESUPPORT, "more than %d different schemes in one checkpoint", MAX_GROUPS);
+        return carat_fail(err, CARAT_ESUPPORT, "more than %d different schemes in one checkpoint",
+                          MAX_GROUPS);
     g->group[g->n_groups++] = s;
     return CARAT_OK;
 }
@@ -133,7 +135,8 @@ static void write_singles(const carat_plan_table *p, const carat_scheme *group, 
             if (!row->slot || row->slot->role != singles[k].role)
                 continue;
             found = found || belongs(&row->got, group);
-            packed_head = packed_head || (singles[k].role == CARAT_ROLE_HEAD && carat_scheme_packs(&row->got));
+            packed_head = packed_head ||
+                          (singles[k].role == CARAT_ROLE_HEAD && carat_scheme_packs(&row->got));
         }
         if (found && !(packed_head && !group))
             carat_jw_text(w, singles[k].re);
@@ -223,7 +226,8 @@ static void write_config(const carat_plan_table *p, const grid *g, carat_jw *w)
     carat_jw_close(w);
 }
 
-carat_status carat_qconfig_make(const carat_config *c, const carat_plan_table *p, carat_json **out, carat_err *err)
+carat_status carat_qconfig_make(const carat_config *c, const carat_plan_table *p, carat_json **out,
+                                carat_err *err)
 {
     grid *g = carat_alloc(1, sizeof *g, err);
     if (!g)

@@ -73,8 +73,8 @@ static void arrange(carat_shards *s)
     }
 }
 
-static carat_status header(const carat_shards *s, const shard *f, const char *const *meta, size_t n_meta, carat_str *out,
-                           carat_err *err)
+static carat_status header(const carat_shards *s, const shard *f, const char *const *meta, size_t n_meta,
+                           carat_str *out, carat_err *err)
 {
     carat_tensor *t = carat_alloc(f->n, sizeof *t, err);
     if (!t)
@@ -96,7 +96,8 @@ static carat_status lay_out(carat_shards *s, const char *const *meta, size_t n_m
         if (s->n == 1)
             snprintf(f->name, sizeof f->name, "model.safetensors");
         else
-            snprintf(f->name, sizeof f->name, "model-%05zu-of-%05zu.safetensors", (i + 1) % 100000, s->n % 100000);
+            snprintf(f->name, sizeof f->name, "model-%05zu-of-%05zu.safetensors", (i + 1) % 100000,
+                     s->n % 100000);
         if ((st = header(s, f, meta, n_meta, &text, err)))
             break;
         f->header = f->bytes = text.len;
@@ -110,8 +111,8 @@ static carat_status lay_out(carat_shards *s, const char *const *meta, size_t n_m
     return st;
 }
 
-carat_status carat_shards_plan(carat_plan_table *p, uint64_t max_bytes, const char *const *meta, size_t n_meta,
-                               carat_shards **out, carat_err *err)
+carat_status carat_shards_plan(carat_plan_table *p, uint64_t max_bytes, const char *const *meta,
+                               size_t n_meta, carat_shards **out, carat_err *err)
 {
     if (!p->n_parts)
         return carat_fail(err, CARAT_EFORMAT, "no tensors to write");
@@ -201,8 +202,8 @@ static carat_status write_at(const shard *f, uint64_t at, const void *data, size
     return CARAT_OK;
 }
 
-carat_status carat_shards_put(const carat_shards *s, uint32_t part, uint64_t offset, const void *data, size_t len,
-                              carat_err *err)
+carat_status carat_shards_put(const carat_shards *s, uint32_t part, uint64_t offset, const void *data,
+                              size_t len, carat_err *err)
 {
     const carat_part *p = &s->plan->parts[part];
     return write_at(&s->shard[p->shard], p->at + offset, data, len, err);
@@ -261,7 +262,8 @@ carat_status carat_shards_finish(carat_shards *s, const char *const *meta, size_
         if ((st = header(s, f, meta, n_meta, &text, err)))
             break;
         if (text.len != f->header)
-            st = carat_fail(err, CARAT_EIO, "%s: header of %zu bytes, planned %" PRIu64, f->name, text.len, f->header);
+            st = carat_fail(err, CARAT_EIO, "%s: header of %zu bytes, planned %" PRIu64, f->name, text.len,
+                            f->header);
         else
             st = write_at(f, 0, text.data, text.len, err);
         if (!st && close(f->fd) != 0)

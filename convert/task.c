@@ -18,7 +18,8 @@ static units units_of(const carat_row *row)
     case CARAT_ACTION_COPY:
         return (units){row->src->bytes, 1};
     case CARAT_ACTION_CAST:
-        return (units){row->src->bytes / carat_dtype_size(row->src->dtype), carat_dtype_size(row->src->dtype)};
+        return (units){row->src->bytes / carat_dtype_size(row->src->dtype),
+                       carat_dtype_size(row->src->dtype)};
     default:
         return (units){row->w.rows, row->w.row_bytes};
     }
@@ -67,7 +68,9 @@ uint64_t carat_task_scratch(const carat_task_env *e, const carat_row *row)
     }
     if (row->action == CARAT_ACTION_DECODE)
         n *= row->w.cols;
-    return row->action == CARAT_ACTION_COPY ? 0 : align(n * sizeof(float)) + align(n * carat_dtype_size(row->dtype));
+    return row->action == CARAT_ACTION_COPY
+               ? 0
+               : align(n * sizeof(float)) + align(n * carat_dtype_size(row->dtype));
 }
 
 bool carat_task_cut(const carat_task_env *e, carat_row *row, uint64_t begin, carat_task *out)
@@ -78,17 +81,19 @@ bool carat_task_cut(const carat_task_env *e, carat_row *row, uint64_t begin, car
     uint64_t n = units_per_task(e, row);
     n = n > u.count - begin ? u.count - begin : n;
     const uint8_t *data = row->w.format && row->action != CARAT_ACTION_COPY ? row->w.data : row->src->data;
-    *out = (carat_task){.row = row, .begin = begin, .end = begin + n, .source = data + begin * u.bytes, .bytes = n * u.bytes};
+    *out = (carat_task){
+        .row = row, .begin = begin, .end = begin + n, .source = data + begin * u.bytes, .bytes = n * u.bytes};
     return true;
 }
 
 /* "tensor NAME[3, 17]: weight is nan ..." with the position in the tensor's own dimensions. */
-static carat_status bad_value(const carat_row *row, uint64_t element, float x, const char *what, carat_err *err)
+static carat_status bad_value(const carat_row *row, uint64_t element, float x, const char *what,
+                              carat_err *err)
 {
     uint64_t cols = row->w.format ? row->w.cols : row->src->ndim ? row->src->dim[row->src->ndim - 1] : 1;
     cols = cols ? cols : 1;
-    return carat_fail(err, CARAT_EFORMAT, "tensor %s: element [%" PRIu64 ", %" PRIu64 "] is %g, %s", row->name,
-                      element / cols, element % cols, (double)x, what);
+    return carat_fail(err, CARAT_EFORMAT, "tensor %s: element [%" PRIu64 ", %" PRIu64 "] is %g, %s",
+                      row->name, element / cols, element % cols, (double)x, what);
 }
 
 static void do_code(const carat_task_env *e, carat_task *t, uint8_t *scratch)
@@ -109,7 +114,8 @@ static void do_code(const carat_task_env *e, carat_task *t, uint8_t *scratch)
         }
     }
     uint64_t n = t->end - t->begin;
-    t->status = carat_shards_put(e->shards, row->part, t->begin * c.row_bytes, scratch + s.codes, n * c.row_bytes, &t->err);
+    t->status = carat_shards_put(e->shards, row->part, t->begin * c.row_bytes, scratch + s.codes,
+                                 n * c.row_bytes, &t->err);
     if (!t->status)
         t->status = carat_shards_put(e->shards, row->part + 1, t->begin * c.scale_bytes, scratch + s.scales,
                                      n * c.scale_bytes, &t->err);
@@ -137,7 +143,8 @@ static size_t store(const float *x, size_t n, carat_dtype dtype, uint8_t *out)
 }
 
 /* CAST and DECODE: elements [first, first + n) of the output, decoded in x already. */
-static void store_floats(const carat_task_env *e, carat_task *t, const float *x, size_t n, uint64_t first, uint8_t *out)
+static void store_floats(const carat_task_env *e, carat_task *t, const float *x, size_t n, uint64_t first,
+                         uint8_t *out)
 {
     const carat_row *row = t->row;
     for (size_t i = 0; i < n && row->src->ndim >= 2; i++)
@@ -158,7 +165,10 @@ static void do_cast(const carat_task_env *e, carat_task *t, uint8_t *scratch)
 {
     const carat_tensor *src = t->row->src;
     uint64_t count = src->bytes / carat_dtype_size(src->dtype);
-    carat_weight flat = {.format = carat_format_of_dtype(src->dtype), .data = src->data, .rows = 1, .cols = count,
+    carat_weight flat = {.format = carat_format_of_dtype(src->dtype),
+                         .data = src->data,
+                         .rows = 1,
+                         .cols = count,
                          .row_bytes = src->bytes};
     size_t n = (size_t)(t->end - t->begin);
     float *x = (float *)(void *)scratch;

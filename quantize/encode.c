@@ -18,11 +18,17 @@ double carat_loss_nmse(const carat_loss *l)
     return l->energy > 0 ? l->error / l->energy : 0;
 }
 
-carat_coder carat_coder_make(const carat_kernels *k, const carat_method *m, const carat_scheme *s, carat_dtype source,
-                             size_t cols)
+carat_coder carat_coder_make(const carat_kernels *k, const carat_method *m, const carat_scheme *s,
+                             carat_dtype source, size_t cols)
 {
-    carat_coder c = {{k, carat_coder_scale_dtype(source), -(1 << (s->bits - 1)), (1 << (s->bits - 1)) - 1}, m, NULL, cols,
-                     s->group ? s->group : cols, 0, cols * (size_t)s->bits / 8, 0};
+    carat_coder c = {{k, carat_coder_scale_dtype(source), -(1 << (s->bits - 1)), (1 << (s->bits - 1)) - 1},
+                     m,
+                     NULL,
+                     cols,
+                     s->group ? s->group : cols,
+                     0,
+                     cols * (size_t)s->bits / 8,
+                     0};
     c.format = s->kind == CARAT_SCHEME_BYTES ? &carat_format_int8
                : s->bits == 8                ? &carat_format_int8_packed
                                              : &carat_format_int4;
@@ -40,7 +46,8 @@ static size_t first_bad(const float *x, size_t n)
 }
 
 /* Σx² is the error of coding everything as 0; the kernel's lanes give the same bits in every set. */
-static void measure(const carat_coder *c, const float *x, float scale, const carat_code_out *out, carat_loss *loss)
+static void measure(const carat_coder *c, const float *x, float scale, const carat_code_out *out,
+                    carat_loss *loss)
 {
     const carat_kernels *k = c->grid.k;
     size_t n = c->group;
@@ -52,7 +59,8 @@ static void measure(const carat_coder *c, const float *x, float scale, const car
     loss->worst = worst > loss->worst ? worst : loss->worst;
 }
 
-bool carat_code_row(const carat_coder *c, const float *x, const carat_code_out *out, carat_loss *loss, size_t *bad)
+bool carat_code_row(const carat_coder *c, const float *x, const carat_code_out *out, carat_loss *loss,
+                    size_t *bad)
 {
     carat_loss row = {0};
     for (size_t g = 0; g < c->groups; g++) {

@@ -32,7 +32,8 @@ static uint16_t absmax_scale(const carat_grid *g, const float *x, size_t n, floa
     return carat_grid_nearest(g, absmax / (float)g->hi);
 }
 
-const carat_method carat_method_absmax = {"absmax", "round to nearest, scale = max|x| / (2^(b-1) - 1)", absmax_scale};
+const carat_method carat_method_absmax = {"absmax", "round to nearest, scale = max|x| / (2^(b-1) - 1)",
+                                          absmax_scale};
 
 static const carat_method *const methods[] = {&carat_method_search, &carat_method_absmax};
 enum { N_METHODS = sizeof methods / sizeof methods[0] };

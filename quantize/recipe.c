@@ -27,7 +27,8 @@ static carat_status rule_open(carat_recipe *r, const char *text, rule *out, cara
 {
     const char *eq = strrchr(text, '=');
     if (!eq || eq == text)
-        return carat_fail(err, CARAT_EUSAGE, "--set '%s': expected REGEX=SCHEME, as in 'layers\\.0\\.=int8'", text);
+        return carat_fail(err, CARAT_EUSAGE, "--set '%s': expected REGEX=SCHEME, as in 'layers\\.0\\.=int8'",
+                          text);
     carat_status st = carat_scheme_parse(eq + 1, &out->scheme, err);
     if (st)
         return carat_fail_in(err, st, "--set");
@@ -48,7 +49,8 @@ static carat_status rule_open(carat_recipe *r, const char *text, rule *out, cara
 carat_status carat_recipe_open(const carat_recipe_args *args, carat_recipe **out, carat_err *err)
 {
     if (!args->scheme)
-        return carat_fail(err, CARAT_EUSAGE, "--scheme is missing: int8, int4-g32, ... (`carat list schemes`)");
+        return carat_fail(err, CARAT_EUSAGE,
+                          "--scheme is missing: int8, int4-g32, ... (`carat list schemes`)");
     carat_recipe *r = carat_alloc(1, sizeof *r, err);
     if (!r)
         return CARAT_ENOMEM;
@@ -61,7 +63,8 @@ carat_status carat_recipe_open(const carat_recipe_args *args, carat_recipe **out
         (st = carat_scheme_parse(r->args.ple, &r->ple, err)))
         goto out;
     if (r->embeddings.kind == CARAT_SCHEME_BYTES || r->ple.kind == CARAT_SCHEME_BYTES) {
-        st = carat_fail(err, CARAT_EUSAGE, "w8a8 quantizes the input of a matrix product; a table has none: use int8");
+        st = carat_fail(err, CARAT_EUSAGE,
+                        "w8a8 quantizes the input of a matrix product; a table has none: use int8");
         goto out;
     }
     r->rules = carat_arena_alloc(&r->arena, args->n_set + 1, sizeof *r->rules, err);

@@ -8,9 +8,9 @@
 typedef struct carat_recipe carat_recipe;
 
 typedef struct carat_recipe_args {
-    const char *scheme;              /* matrices of the blocks */
-    const char *embeddings, *ple;    /* NULL: keep */
-    const char *const *set;          /* "REGEX=SCHEME": POSIX extended, searched in the module name; later ones win */
+    const char *scheme;           /* matrices of the blocks */
+    const char *embeddings, *ple; /* NULL: keep */
+    const char *const *set; /* "REGEX=SCHEME": POSIX extended, searched in the module name; later ones win */
     size_t n_set;
 } carat_recipe_args;
 

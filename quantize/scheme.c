@@ -15,13 +15,18 @@ static const struct {
     const char *summary;
 } known[] = {
     {{"int8", CARAT_SCHEME_PACKED, CARAT_DT_I32, 8, 0}, "8 bits, one scale a row, weights only"},
-    {{"int8-g32", CARAT_SCHEME_PACKED, CARAT_DT_I32, 8, 32}, "8 bits, a scale every 32 columns (also g16, g64, g128, g256)"},
-    {{"int4-g32", CARAT_SCHEME_PACKED, CARAT_DT_I32, 4, 32}, "4 bits, a scale every 32 columns: fits every Gemma 4 matrix"},
+    {{"int8-g32", CARAT_SCHEME_PACKED, CARAT_DT_I32, 8, 32},
+     "8 bits, a scale every 32 columns (also g16, g64, g128, g256)"},
+    {{"int4-g32", CARAT_SCHEME_PACKED, CARAT_DT_I32, 4, 32},
+     "4 bits, a scale every 32 columns: fits every Gemma 4 matrix"},
     {{"int4-g64", CARAT_SCHEME_PACKED, CARAT_DT_I32, 4, 64}, "4 bits, a scale every 64 columns"},
-    {{"int4-g128", CARAT_SCHEME_PACKED, CARAT_DT_I32, 4, 128}, "4 bits, a scale every 128 columns (also g16, g256)"},
-    {{"w8a8", CARAT_SCHEME_BYTES, CARAT_DT_I8, 8, 0}, "8 bits a row; activations declared as dynamic int8 per token"},
+    {{"int4-g128", CARAT_SCHEME_PACKED, CARAT_DT_I32, 4, 128},
+     "4 bits, a scale every 128 columns (also g16, g256)"},
+    {{"w8a8", CARAT_SCHEME_BYTES, CARAT_DT_I8, 8, 0},
+     "8 bits a row; activations declared as dynamic int8 per token"},
     {{"bf16", CARAT_SCHEME_FLOAT, CARAT_DT_BF16, 0, 0}, "bfloat16"},
-    {{"f16", CARAT_SCHEME_FLOAT, CARAT_DT_F16, 0, 0}, "IEEE half; refused where a weight is beyond its range"},
+    {{"f16", CARAT_SCHEME_FLOAT, CARAT_DT_F16, 0, 0},
+     "IEEE half; refused where a weight is beyond its range"},
     {{"f32", CARAT_SCHEME_FLOAT, CARAT_DT_F32, 0, 0}, "IEEE single"},
     {{"keep", CARAT_SCHEME_KEEP, CARAT_DT_BF16, 0, 0}, "the bytes of the source, unchanged"},
 };
@@ -67,14 +72,16 @@ carat_status carat_scheme_parse(const char *text, carat_scheme *out, carat_err *
         return CARAT_OK;
     for (size_t i = 0; i < sizeof gguf / sizeof gguf[0]; i++)
         if (!strcmp(gguf[i], text))
-            return carat_fail(err, CARAT_ESUPPORT, "scheme %s: GGUF outputs are not in this build; int4-g32 and int8 are",
-                              text);
+            return carat_fail(err, CARAT_ESUPPORT,
+                              "scheme %s: GGUF outputs are not in this build; int4-g32 and int8 are", text);
     if (!strcmp(text, "int4"))
-        return carat_fail(err, CARAT_EUSAGE, "scheme int4 needs a group size: int4-g32, int4-g64 or int4-g128");
-    return carat_fail(err, CARAT_EUSAGE,
-                      "unknown scheme '%s'; known: int8, int8-gN, int4-gN (N: 16, 32, 64, 128, 256), w8a8, bf16, f16, "
-                      "f32, keep",
-                      text);
+        return carat_fail(err, CARAT_EUSAGE,
+                          "scheme int4 needs a group size: int4-g32, int4-g64 or int4-g128");
+    return carat_fail(
+        err, CARAT_EUSAGE,
+        "unknown scheme '%s'; known: int8, int8-gN, int4-gN (N: 16, 32, 64, 128, 256), w8a8, bf16, f16, "
+        "f32, keep",
+        text);
 }
 
 bool carat_scheme_equal(const carat_scheme *a, const carat_scheme *b)

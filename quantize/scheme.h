@@ -9,10 +9,10 @@
 #include "runtime/tensor/tensor.h"
 
 typedef enum carat_scheme_kind {
-    CARAT_SCHEME_KEEP,  /* the bytes of the source */
-    CARAT_SCHEME_FLOAT, /* bf16, f16, f32 */
+    CARAT_SCHEME_KEEP,   /* the bytes of the source */
+    CARAT_SCHEME_FLOAT,  /* bf16, f16, f32 */
     CARAT_SCHEME_PACKED, /* compressed-tensors pack-quantized: weight_packed I32, weight_scale, weight_shape */
-    CARAT_SCHEME_BYTES  /* compressed-tensors int-quantized: weight I8, weight_scale; activations int8 per token */
+    CARAT_SCHEME_BYTES /* compressed-tensors int-quantized: weight I8, weight_scale; activations int8 per token */
 } carat_scheme_kind;
 
 typedef struct carat_scheme {

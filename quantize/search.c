@@ -36,7 +36,8 @@ static uint16_t search(const carat_grid *g, const float *x, size_t n, float absm
 {
     float full = absmax / (float)g->hi;
     uint16_t hi = carat_grid_nearest(g, full), lo = carat_grid_nearest(g, 0.5f * full);
-    if (carat_grid_value(g, hi) < full && carat_grid_nearest(g, carat_grid_value(g, (uint16_t)(hi + 1))) == hi + 1)
+    if (carat_grid_value(g, hi) < full &&
+        carat_grid_nearest(g, carat_grid_value(g, (uint16_t)(hi + 1))) == hi + 1)
         hi++;
     unsigned span = (unsigned)(hi - lo), step = span / COARSE ? span / COARSE : 1;
 
