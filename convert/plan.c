@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/map.h"
 #include "runtime/base/str.h"
 
 void carat_plan_free(carat_plan_table *p)
@@ -109,6 +110,22 @@ carat_status carat_plan_parts(carat_plan_table *p, carat_row *row, carat_err *er
     return st;
 }
 
+/* Two tensors of the source may claim one name of the output (X.weight beside X.weight_packed). */
+carat_status carat_plan_check(const carat_plan_table *p, carat_err *err)
+{
+    carat_table names = {0};
+    carat_status st = CARAT_OK;
+    for (size_t i = 0; !st && i < p->n_parts; i++) {
+        const char *name = p->parts[i].t.name;
+        bool was = false;
+        st = carat_table_put(&names, name, strlen(name), (uint32_t)i, &was, err);
+        if (!st && was)
+            st = carat_fail(err, CARAT_EFORMAT, "two tensors of the source would both become %s", name);
+    }
+    carat_table_free(&names);
+    return st;
+}
+
 /* ---- convert ------------------------------------------------------------------------------------------------ */
 
 /* The module of a tensor name and what stands behind it: one of the parts of a packed matrix, ".weight", or "". */
@@ -180,6 +197,8 @@ carat_status carat_plan_convert(const carat_store *s, const carat_dtype *dtype, 
     carat_status st = CARAT_OK;
     for (size_t i = 0; !st && i < carat_store_count(s); i++)
         st = convert_row(s, carat_store_at(s, i), dtype, &p, err);
+    if (!st)
+        st = carat_plan_check(&p, err);
     if (st)
         carat_plan_free(&p);
     else

@@ -61,5 +61,7 @@ void carat_plan_free(carat_plan_table *p);
 carat_row *carat_plan_row(carat_plan_table *p, const carat_tensor *t, const char *module, carat_err *err);
 /* Fixes action, output tensors and sizes from row->got (and row->dtype for CAST and DECODE). */
 carat_status carat_plan_parts(carat_plan_table *p, carat_row *row, carat_err *err);
+/* Last: no output name twice. */
+carat_status carat_plan_check(const carat_plan_table *p, carat_err *err);
 
 #endif

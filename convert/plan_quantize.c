@@ -16,8 +16,18 @@
 
 static const char *role_name(const carat_slot *slot)
 {
-    const char *dot = slot ? strrchr(slot->name, '.') : NULL;
-    return dot ? dot + 1 : slot ? slot->name : "other";
+    switch (slot->role) {
+    case CARAT_ROLE_VISION:
+    case CARAT_ROLE_EMBED_VISION:
+        return "vision";
+    case CARAT_ROLE_AUDIO:
+    case CARAT_ROLE_EMBED_AUDIO:
+        return "audio";
+    default: {
+        const char *dot = strrchr(slot->name, '.');
+        return dot ? dot + 1 : slot->name;
+    }
+    }
 }
 
 /* Can this tensor be stored packed at all? If not, `why`. */
@@ -212,6 +222,8 @@ carat_status carat_plan_quantize(const carat_config *c, const carat_store *s, co
         st = fuse(c, &p, err);
     for (size_t i = 0; !st && i < p.n_rows; i++)
         st = carat_plan_parts(&p, &p.rows[i], err);
+    if (!st)
+        st = carat_plan_check(&p, err);
     if (st)
         carat_plan_free(&p);
     else

@@ -8,7 +8,7 @@
  * KV-shared layers do not have: those follow their neighbours. */
 #include "convert/qconfig.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/str.h"

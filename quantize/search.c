@@ -24,7 +24,7 @@ static void take(best *b, uint16_t bits, float error)
 
 static void try_at(const carat_grid *g, const float *x, size_t n, const uint16_t *bits, size_t count, best *b)
 {
-    float scale[COARSE], error[COARSE];
+    float scale[COARSE] = {0}, error[COARSE];
     for (size_t i = 0; i < count; i++)
         scale[i] = carat_grid_value(g, bits[i]);
     g->k->code_errors(x, n, scale, count, g->lo, g->hi, error);
