@@ -13,6 +13,9 @@ static const carat_cmd *const commands[] = {
     &carat_cmd_quantize,
     &carat_cmd_convert,
     &carat_cmd_run,
+extern const carat_cmd carat_cmd_inspect;
+extern const carat_cmd carat_cmd_text;
+    &carat_cmd_inspect,
     &carat_cmd_text,
     NULL,
 };
