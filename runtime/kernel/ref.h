@@ -27,7 +27,8 @@ float carat_ref_max(const float *x, size_t n);
 double carat_ref_sum_exp(const float *x, size_t n, float m);
 void carat_ref_attend(const carat_attention *a, size_t kv_head, size_t t0, size_t t1, void *scratch);
 float carat_ref_code_error(const float *x, size_t n, float s, int lo, int hi);
-void carat_ref_code_errors(const float *x, size_t n, const float *scales, size_t ns, int lo, int hi, float *err);
+void carat_ref_code_errors(const float *x, size_t n, const float *scales, size_t ns, int lo, int hi,
+                           float *err);
 void carat_ref_code(const float *x, size_t n, float s, int lo, int hi, int8_t *q);
 float carat_ref_absmax(const float *x, size_t n);
 

@@ -7,11 +7,8 @@
 
 #include "runtime/base/cmd.h"
 
-extern const carat_cmd carat_cmd_inspect, carat_cmd_quantize, carat_cmd_convert, carat_cmd_run,
-    carat_cmd_text;
-
 static const carat_cmd *const commands[] = {
-    &carat_cmd_inspect, &carat_cmd_quantize, &carat_cmd_convert, &carat_cmd_run, &carat_cmd_text, NULL,
+    NULL,
 };
 
 static void help(FILE *to)
