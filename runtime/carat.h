@@ -135,6 +135,8 @@ typedef struct carat_sync_request {
 carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err);
 /* Row n-1 of the last sync, [vocab], or NULL if it was not wanted. Borrowed until the next sync. */
 const float *carat_session_logits(const carat_session *s);
+/* log of the sum of exp(logits[i]) over the vocabulary, in f64: logits[i] minus it is the log-probability of i. */
+double carat_session_log_sum(const carat_session *s, const float *logits);
 size_t carat_session_length(const carat_session *s);   /* positions in the timeline */
 size_t carat_session_computed(const carat_session *s); /* positions the last sync had to compute */
 

@@ -13,7 +13,7 @@
 
 carat_status carat_map_open(const char *path, carat_map *out, carat_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
     if (fd < 0)
         return carat_fail_errno(err, "%s", path);
     struct stat st;

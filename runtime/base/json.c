@@ -7,6 +7,7 @@
 #include "runtime/base/json.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -77,6 +78,23 @@ static carat_status scan_number(struct scan *s)
     return st;
 }
 
+/* cJSON takes a \\u that four hexadecimal digits do not follow for U+0000, and cuts the string there. */
+static carat_status scan_escape(struct scan *s)
+{
+    if (s->end - s->p < 2)
+        return bad(s, "a string without an end");
+    bool unicode = s->p[1] == 'u', zero = true;
+    for (int i = 2; unicode && i < 6; i++) {
+        if (s->end - s->p <= i || !isxdigit((unsigned char)s->p[i]))
+            return bad(s, "\\u without four hexadecimal digits");
+        zero = zero && s->p[i] == '0';
+    }
+    if (unicode && zero)
+        return bad(s, "a NUL in a string");
+    s->p += unicode ? 6 : 2;
+    return CARAT_OK;
+}
+
 static carat_status scan_string(struct scan *s)
 {
     for (s->p++; s->p < s->end && *s->p != '"';) {
@@ -84,9 +102,9 @@ static carat_status scan_string(struct scan *s)
         if (c < 0x20)
             return bad(s, "a control character in a string");
         if (c == '\\') {
-            if (s->end - s->p >= 6 && memcmp(s->p, "\\u0000", 6) == 0)
-                return bad(s, "a NUL in a string");
-            s->p += 2;
+            carat_status st = scan_escape(s);
+            if (st)
+                return st;
         } else if (c < 0x80) {
             s->p++;
         } else {
@@ -120,8 +138,8 @@ static carat_status scan_text(struct scan *s)
         } else {
             if (c == '}' || c == ']')
                 depth -= depth > 0;
-            else if (c == 0)
-                return bad(s, "a NUL byte");
+            else if ((unsigned char)c <= 0x20 && !memchr(" \t\r\n", c, 4))
+                return bad(s, "a control character"); /* cJSON would take it for a space */
             s->p++;
         }
     }
@@ -279,8 +297,8 @@ carat_status carat_json_u64(const carat_json *n, const char *what, uint64_t min,
     if (!cJSON_IsNumber(n))
         return wrong(n, what, "an integer", err);
     double v = n->valuedouble;
-    if (v < 0 || v > 0x1p53 || v != floor(v))
-        return carat_fail(err, CARAT_EFORMAT, "%s: %.17g, should be an integer from 0 to 2^53", what, v);
+    if (v < 0 || v >= 0x1p53 || v != floor(v))
+        return carat_fail(err, CARAT_EFORMAT, "%s: %.17g, should be an integer from 0 to 2^53 - 1", what, v);
     if ((uint64_t)v < min || (uint64_t)v > max)
         return carat_fail(err, CARAT_EFORMAT, "%s: %.0f, should be from %" PRIu64 " to %" PRIu64, what, v,
                           min, max);

@@ -1,7 +1,7 @@
 /* JSON: strict reading and deterministic writing. The only user of cJSON.          SPDX-License-Identifier: Apache-2.0
  *
  * Stricter than cJSON alone: nothing behind the value, no duplicate keys, keys compared case-sensitively, no
- * NUL in strings (\u0000 is refused), numbers must be finite, integers exact (<= 2^53). Nesting is limited to
+ * NUL in strings (\u0000 is refused), numbers must be finite, integers exact (< 2^53). Nesting is limited to
  * 256. */
 #ifndef CARAT_BASE_JSON_H
 #define CARAT_BASE_JSON_H

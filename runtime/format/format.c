@@ -15,7 +15,7 @@ static const carat_format *const formats[] = {
 
 const carat_format *carat_format_at(size_t i)
 {
-    return i < sizeof formats / sizeof *formats ? formats[i] : NULL;
+    return i < sizeof formats / sizeof formats[0] ? formats[i] : NULL;
 }
 
 const carat_format *carat_format_of_dtype(carat_dtype t)

@@ -26,17 +26,17 @@ typedef struct carat_weight {
     const uint8_t *data;        /* row r begins at data + r * row_bytes */
     uint64_t rows, cols;
     uint64_t row_bytes;
-    const uint8_t *scale;       /* [rows][groups] scale_dtype, or NULL for float formats */
-    carat_dtype scale_dtype;    /* BF16, F16 or F32 */
-    uint32_t group;             /* columns per scale; per channel: cols */
-    uint32_t groups;            /* scales per row = cols / group */
+    const uint8_t *scale;    /* [rows][groups] scale_dtype, or NULL for float formats */
+    carat_dtype scale_dtype; /* BF16, F16 or F32 */
+    uint32_t group;          /* columns per scale; per channel: cols */
+    uint32_t groups;         /* scales per row = cols / group */
 } carat_weight;
 
 struct carat_format {
-    const char *name;    /* "int4" */
+    const char *name; /* "int4" */
     const char *summary;
     carat_code code;
-    int bits;            /* of one code */
+    int bits; /* of one code */
     bool integer;
     /* out[0..n) = w[row][col .. col+n) */
     void (*decode)(const carat_weight *w, uint64_t row, uint64_t col, size_t n, float *out);
@@ -44,9 +44,9 @@ struct carat_format {
     void (*pack)(const int8_t *q, size_t n, uint8_t *out);
 };
 
-extern const carat_format carat_format_f32, carat_format_f16, carat_format_bf16, carat_format_int8, carat_format_int8_packed,
-    carat_format_int4;
-const carat_format *carat_format_at(size_t i); /* the registry; NULL past the end */
+extern const carat_format carat_format_f32, carat_format_f16, carat_format_bf16, carat_format_int8,
+    carat_format_int8_packed, carat_format_int4;
+const carat_format *carat_format_at(size_t i);            /* the registry; NULL past the end */
 const carat_format *carat_format_of_dtype(carat_dtype t); /* f32, f16, bf16, or NULL */
 
 /* Rows [row, row + n) of w: a sub-matrix. */
@@ -65,8 +65,8 @@ void carat_weight_scheme(const carat_weight *w, char out[16]);
  * and checks shapes against rows x cols (0: take what is there). Absent: CARAT_OK and out->format == NULL. Asymmetric
  * (weight_zero_point), weight_g_idx, other bit widths: refused by name. (Scale values are checked by carat_weight_check_scales, not
  * here: finding reads no data.) */
-carat_status carat_weight_find(const carat_store *s, const char *base, uint64_t rows, uint64_t cols, carat_weight *out,
-                               carat_err *err);
+carat_status carat_weight_find(const carat_store *s, const char *base, uint64_t rows, uint64_t cols,
+                               carat_weight *out, carat_err *err);
 
 /* Are all scales finite and not negative? Reads every scale of w (none: CARAT_OK); the error names the first that is not. */
 carat_status carat_weight_check_scales(const carat_weight *w, const char *base, carat_err *err);

@@ -365,7 +365,7 @@ static void check_heads(reader *r, carat_config *c)
                                    (unsigned)c->heads, (unsigned)l->kv_heads);
         seen[l->full] = l;
     }
-    if (r->status == CARAT_OK) {
+    if (r->status == CARAT_OK && seen[true]) {
         c->global_head_dim = seen[true]->head_dim; /* the last layer is full */
         c->global_kv_heads = seen[true]->kv_heads;
     }

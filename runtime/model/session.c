@@ -1,6 +1,7 @@
 /* Sessions: what one costs, carving its memory, and keeping the timeline.          SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/model/session.h"
 
+#include <math.h>
 #include <string.h>
 #include "runtime/base/par.h"
 
@@ -249,6 +250,13 @@ const char *carat_session_kernels(const carat_session *s)
 const float *carat_session_logits(const carat_session *s)
 {
     return s->last;
+}
+
+double carat_session_log_sum(const carat_session *s, const float *logits)
+{
+    uint32_t n = s->m->config.vocab;
+    float max = s->kern->max(logits, n);
+    return (double)max + log(s->kern->sum_exp(logits, n, max));
 }
 
 size_t carat_session_length(const carat_session *s)

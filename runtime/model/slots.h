@@ -39,31 +39,29 @@ typedef enum carat_role {
     CARAT_ROLE_NORM_POST_FFN_1,
     CARAT_ROLE_NORM_POST_FFN_2,
     CARAT_ROLE_NORM_PRE_FFN_2,
-    CARAT_ROLE_VISION,
+    CARAT_ROLE_VISION, /* from here on: carried, not run yet */
     CARAT_ROLE_AUDIO,
     CARAT_ROLE_EMBED_VISION,
     CARAT_ROLE_EMBED_AUDIO,
-    CARAT_ROLE_DRAFTER, /* carried,
-                                                                                                     * not run yet */
+    CARAT_ROLE_DRAFTER,
     CARAT_ROLE_COUNT
 } carat_role;
 
 /* The least precision a quantization policy may give a tensor by default; --set can ask for more, never silently less. */
 typedef enum carat_policy {
-    CARAT_POLICY_KEEP,   /* norms, scalars, routers, clip bounds, towers, PLE projections: stay as they are */
-    CARAT_POLICY_LINEAR, /* matrices of the blocks: what --scheme says */
+    CARAT_POLICY_KEEP,      /* norms, scalars, routers, towers, PLE projections: stay as they are */
+    CARAT_POLICY_LINEAR,    /* matrices of the blocks: what --scheme says */
     CARAT_POLICY_EMBEDDING, /* token table (and tied head): --embeddings */
     CARAT_POLICY_PLE        /* per-layer embedding table: --ple */
 } carat_policy;
 
+/* name: behind the text prefix, "%u" is the layer: "layers.%u.self_attn.q_proj"; without ".weight". "vision_tower.*" stands for all
+ * names that begin so. shape: symbols as the docs print them: "[heads*head_dim, hidden]"; "" where it is not checked. */
 typedef struct carat_slot {
     carat_role role;
-    const char *
-        name; /* behind the text prefix, "%u" is the layer: "layers.%u.self_attn.q_proj"; matrices without ".weight".
-                          * "vision_tower.*" stands for all names that begin so */
+    const char *name;
     const char *suffix; /* ".weight" or "" */
-    const char
-        *shape; /* symbols as the docs print them: "[heads*head_dim, hidden]"; "" where it is not checked */
+    const char *shape;
     carat_policy policy;
     bool matrix;     /* may be stored packed */
     const char *why; /* reason of the policy, for reports */
@@ -92,8 +90,7 @@ void carat_slot_name(const carat_slot *s, const carat_config *c, uint32_t layer,
 typedef struct carat_match {
     const carat_slot *slot; /* NULL: unknown name */
     uint32_t layer;
-    char
-        base[160]; /* the module: the name without .weight / .weight_packed / .weight_scale / .weight_shape */
+    char base[160];   /* the module: the name without its part */
     const char *part; /* ".weight", ".weight_packed", ".weight_scale", ".weight_shape" or "" */
 } carat_match;
 bool carat_slot_match(const carat_config *c, const char *tensor, carat_match *out);

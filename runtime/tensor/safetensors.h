@@ -22,7 +22,7 @@ carat_status carat_safetensors_parse(const uint8_t *data, size_t size, uint32_t 
 
 /* The header of a file that is to be written: tensors in the given order (dtype, dims and name are read), metadata as
  * alternating strings. out = the 8-byte length and the JSON, padded with spaces so that the data begins 64-aligned. */
-carat_status carat_safetensors_header(const carat_tensor *tensors, size_t n, const char *const *meta, size_t n_meta,
-                                      carat_str *out, carat_err *err);
+carat_status carat_safetensors_header(const carat_tensor *tensors, size_t n, const char *const *meta,
+                                      size_t n_meta, carat_str *out, carat_err *err);
 
 #endif

@@ -245,7 +245,7 @@ static carat_status shard_names(const carat_json *map, const char *path, const c
 
     *n = 0;
     for (const carat_json *m = carat_json_first(map); status == CARAT_OK && m; m = carat_json_next(m)) {
-        const char *shard = NULL;
+        const char *shard = "";
         bool was = false;
         if (!carat_json_is_string(m))
             status = carat_fail(err, CARAT_EFORMAT, "%s: weight_map gives no file for %.200s", path,
@@ -278,7 +278,7 @@ static carat_status check_index(const carat_store *s, const carat_json *map, car
 
     for (const carat_json *m = carat_json_first(map); m; m = carat_json_next(m), listed++) {
         const carat_tensor *t = carat_store_find(s, carat_json_key(m));
-        const char *want = NULL;
+        const char *want = "";
         carat_status status = carat_json_text(m, "weight_map", &want, err);
         if (status != CARAT_OK)
             return status;

@@ -25,6 +25,7 @@ const carat_tensor *carat_store_find(const carat_store *s, const char *name); /*
 size_t carat_store_files(const carat_store *s);
 const char *carat_store_file(const carat_store *s, size_t file); /* its path */
 uint64_t carat_store_bytes(const carat_store *s);                /* of all tensors */
-const char *carat_store_meta(const carat_store *s, const char *key); /* from the first file's __metadata__, or NULL */
+/* From the first file's __metadata__, or NULL. */
+const char *carat_store_meta(const carat_store *s, const char *key);
 
 #endif

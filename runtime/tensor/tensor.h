@@ -5,14 +5,28 @@
 #include "runtime/base/err.h"
 
 typedef enum carat_dtype {
-    CARAT_DT_BOOL, CARAT_DT_U8, CARAT_DT_I8, CARAT_DT_F8_E4M3, CARAT_DT_F8_E5M2, CARAT_DT_F8_E8M0, CARAT_DT_I16,
-    CARAT_DT_U16, CARAT_DT_F16, CARAT_DT_BF16, CARAT_DT_I32, CARAT_DT_U32, CARAT_DT_F32, CARAT_DT_F64, CARAT_DT_I64,
-    CARAT_DT_U64, CARAT_DT_COUNT
+    CARAT_DT_BOOL,
+    CARAT_DT_U8,
+    CARAT_DT_I8,
+    CARAT_DT_F8_E4M3,
+    CARAT_DT_F8_E5M2,
+    CARAT_DT_F8_E8M0,
+    CARAT_DT_I16,
+    CARAT_DT_U16,
+    CARAT_DT_F16,
+    CARAT_DT_BF16,
+    CARAT_DT_I32,
+    CARAT_DT_U32,
+    CARAT_DT_F32,
+    CARAT_DT_F64,
+    CARAT_DT_I64,
+    CARAT_DT_U64,
+    CARAT_DT_COUNT
 } carat_dtype;
 
-const char *carat_dtype_name(carat_dtype t);          /* "BF16", as safetensors spells it */
+const char *carat_dtype_name(carat_dtype t); /* "BF16", as safetensors spells it */
 bool carat_dtype_parse(const char *name, carat_dtype *out);
-size_t carat_dtype_size(carat_dtype t);               /* bytes of one element */
+size_t carat_dtype_size(carat_dtype t); /* bytes of one element */
 
 enum { CARAT_MAX_DIMS = 6 };
 

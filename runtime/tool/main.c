@@ -7,8 +7,11 @@
 
 #include "runtime/base/cmd.h"
 
+extern const carat_cmd carat_cmd_inspect, carat_cmd_quantize, carat_cmd_convert, carat_cmd_run,
+    carat_cmd_text;
+
 static const carat_cmd *const commands[] = {
-    NULL,
+    &carat_cmd_inspect, &carat_cmd_quantize, &carat_cmd_convert, &carat_cmd_run, &carat_cmd_text, NULL,
 };
 
 static void help(FILE *to)

@@ -1,0 +1,170 @@
+/* Checking the place of an output, its config.json and the files that come along.  SPDX-License-Identifier: Apache-2.0 */
+#include "convert/outdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "runtime/base/file.h"
+
+enum { MAX_CONFIG = 16 << 20 };
+
+carat_status carat_outdir_check(const carat_store *s, const char *out, bool force, carat_err *err)
+{
+    if (carat_ends(out, ".gguf"))
+        return carat_fail(err, CARAT_ESUPPORT, "%s: GGUF outputs are not in this build; name a directory",
+                          out);
+    if (carat_same_file(carat_store_dir(s), out))
+        return carat_fail(err, CARAT_EUSAGE, "%s: the output is its own input", out);
+    if (!force && carat_exists(out))
+        return carat_fail(err, CARAT_EUSAGE, "%s: exists already; --force replaces it", out);
+    if (carat_exists(out) && !carat_is_dir(out))
+        return carat_fail(err, CARAT_EUSAGE, "%s: is a file, the output is a directory", out);
+    return CARAT_OK;
+}
+
+carat_status carat_outdir_space(const char *out, uint64_t bytes, carat_err *err)
+{
+    carat_str parent = CARAT_STR_INIT;
+    const char *slash = strrchr(out, '/');
+    if (slash)
+        carat_str_add(&parent, out, slash == out ? 1 : (size_t)(slash - out));
+    else
+        carat_str_puts(&parent, ".");
+    struct statvfs fs;
+    carat_status st = carat_str_check(&parent, err);
+    if (!st && statvfs(parent.data, &fs) == 0) {
+        uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
+        char need[16], have[16];
+        carat_format_bytes(bytes, need);
+        carat_format_bytes(room, have);
+        if (room < bytes)
+            st = carat_fail(err, CARAT_EIO, "%s: needs %s, its file system has %s free", out, need, have);
+    }
+    carat_str_free(&parent);
+    return st;
+}
+
+/* Weights in other containers, and what is written anew. */
+static bool stays_behind(const char *name, bool *note)
+{
+    static const char *const weights[] = {".safetensors", ".bin",  ".pt", ".pth",
+                                          ".gguf",        ".onnx", ".h5", ".msgpack"};
+    *note = false;
+    if (!strcmp(name, "config.json") || carat_ends(name, ".safetensors.index.json"))
+        return true;
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+        if (carat_ends(name, weights[i])) {
+            *note = true;
+            return true;
+        }
+    return false;
+}
+
+static carat_status copy_file(const char *from, const char *to, carat_err *err)
+{
+    carat_map m;
+    carat_writer w;
+    carat_status st = carat_map_open(from, &m, err);
+    if (st)
+        return st;
+    if (!(st = carat_writer_open(&w, to, err))) {
+        carat_write(&w, m.data, m.size);
+        st = carat_writer_close(&w, err);
+    }
+    carat_map_close(&m);
+    return st;
+}
+
+static bool holds(const carat_store *s, const char *path)
+{
+    for (size_t i = 0; i < carat_store_files(s); i++)
+        if (carat_same_file(carat_store_file(s, i), path))
+            return true;
+    return false;
+}
+
+carat_status carat_outdir_copy(const carat_store *s, const char *dir, const carat_talk *talk, carat_err *err)
+{
+    char **names;
+    size_t n;
+    carat_status st = carat_list_dir(carat_store_dir(s), &names, &n, err);
+    if (st)
+        return st;
+    carat_str from = CARAT_STR_INIT, to = CARAT_STR_INIT;
+    for (size_t i = 0; i < n; i++) {
+        bool note;
+        carat_path_join(&from, carat_store_dir(s), names[i]);
+        carat_path_join(&to, dir, names[i]);
+        if (!st && !(st = carat_str_check(&from, err)) && !(st = carat_str_check(&to, err)) &&
+            carat_is_file(from.data)) {
+            if (!stays_behind(names[i], &note))
+                st = copy_file(from.data, to.data, err);
+            else if (note && !holds(s, from.data))
+                carat_note(talk, "%s is not part of the checkpoint and is not copied", names[i]);
+        }
+        free(names[i]);
+    }
+    free(names);
+    carat_str_free(&from);
+    carat_str_free(&to);
+    return st;
+}
+
+/* `dtype` stands at the top and in every sub-config that has one (older files: torch_dtype). */
+static carat_status set_dtype(carat_json *root, const char *dtype, carat_err *err)
+{
+    static const char *const subs[] = {"", "text_config", "vision_config", "audio_config"};
+    carat_str text = CARAT_STR_INIT;
+    carat_str_printf(&text, "\"%s\"", dtype);
+    carat_status st = carat_str_check(&text, err);
+    for (size_t i = 0; !st && i < sizeof subs / sizeof subs[0]; i++) {
+        /* the tree is ours: the const of the getters only says that they do not change it */
+        carat_json *obj = i ? (carat_json *)(uintptr_t)carat_json_get(root, subs[i]) : root;
+        bool had = carat_json_get(obj, "dtype") || carat_json_get(obj, "torch_dtype");
+        if (!carat_json_is_object(obj) || (i && !had))
+            continue;
+        carat_json *value;
+        carat_json_remove(obj, "torch_dtype");
+        if (!(st = carat_json_parse(text.data, text.len, &value, err)))
+            st = carat_json_set(obj, "dtype", value, err);
+    }
+    carat_str_free(&text);
+    return st;
+}
+
+carat_status carat_outdir_config(const carat_store *s, const char *dir, carat_config_edit edit,
+                                 carat_err *err)
+{
+    carat_str from = CARAT_STR_INIT, to = CARAT_STR_INIT, text = CARAT_STR_INIT;
+    carat_json *root = NULL;
+    carat_path_join(&from, carat_store_dir(s), "config.json");
+    carat_path_join(&to, dir, "config.json");
+    carat_status st = carat_str_check(&from, err);
+    if (st || (st = carat_str_check(&to, err)) || !carat_exists(from.data))
+        goto out;
+    if (edit.keep_all) {
+        st = copy_file(from.data, to.data, err);
+        goto out;
+    }
+    if ((st = carat_json_load(from.data, MAX_CONFIG, &root, err)))
+        goto out;
+    carat_json_remove(root, "quantization_config");
+    if (edit.quantization)
+        st = carat_json_set(root, "quantization_config", edit.quantization, err);
+    edit.quantization = NULL;
+    if (!st && edit.dtype)
+        st = set_dtype(root, edit.dtype, err);
+    if (!st && !(st = carat_json_print(root, &text, err)))
+        st = carat_write_file(to.data, text.data, text.len, err);
+out:
+    carat_json_free(edit.quantization);
+    carat_json_free(root);
+    carat_str_free(&from);
+    carat_str_free(&to);
+    carat_str_free(&text);
+    return st;
+}

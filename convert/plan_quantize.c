@@ -1,0 +1,232 @@
+/* The plan of quantize: which tensor gets which scheme, and why.                   SPDX-License-Identifier: Apache-2.0
+ *
+ * Rules, in this order:
+ *   1. A slot's policy or the last matching --set says what is wanted.
+ *   2. Matrices of the text model can be packed; norms, scalars, towers and 3-D expert stacks are carried as they are.
+ *      A --set that reaches no matrix at all, or an expert stack, is an error: it asked for something that is not done.
+ *   3. A group size that does not divide the width: asked for by --set, an error; by --scheme, the largest smaller group
+ *      that does, or else the tensor is kept.
+ *   4. What vLLM fuses into one matrix (q, k, v; gate, up) ends with one scheme. A --set for one of them carries the others
+ *      along; two that disagree are an error. The unused k and v of KV-shared layers go along too: vLLM loads them. */
+#include "convert/plan.h"
+
+#include <string.h>
+
+#include "runtime/base/str.h"
+
+static const char *role_name(const carat_slot *slot)
+{
+    switch (slot->role) {
+    case CARAT_ROLE_VISION:
+    case CARAT_ROLE_EMBED_VISION:
+        return "vision";
+    case CARAT_ROLE_AUDIO:
+    case CARAT_ROLE_EMBED_AUDIO:
+        return "audio";
+    default: {
+        const char *dot = strrchr(slot->name, '.');
+        return dot ? dot + 1 : slot->name;
+    }
+    }
+}
+
+/* Can this tensor be stored packed at all? If not, `why`. */
+static bool can_pack(const carat_row *row, const char **why)
+{
+    const carat_slot *s = row->slot;
+    if (!s || (s->role >= CARAT_ROLE_VISION && s->role <= CARAT_ROLE_EMBED_AUDIO))
+        *why = "outside the text model: carried as it is";
+    else if (row->src->ndim == 3)
+        *why = "3-D expert stack: kept, packing experts is not in this build";
+    else if (!s->matrix || row->src->ndim != 2)
+        *why = s->why ? s->why : "not a matrix";
+    else if (!row->w.format)
+        *why = "not a float tensor: carried";
+    else
+        return true;
+    return false;
+}
+
+static bool is_table(const carat_slot *s)
+{
+    return s && (s->policy == CARAT_POLICY_EMBEDDING || s->policy == CARAT_POLICY_PLE);
+}
+
+/* Rule 3, and what else a wish can be refused for. */
+static carat_status grant(const carat_recipe *r, carat_row *row, carat_err *err)
+{
+    const carat_scheme *want = &row->wanted;
+    const char *why = NULL;
+    row->got = *want;
+    if (want->kind == CARAT_SCHEME_KEEP) {
+        row->why = row->rule >= 0 ? "kept by --set" : row->slot ? row->slot->why : "carried as it is";
+        return CARAT_OK;
+    }
+    if (!can_pack(row, &why)) {
+        if (row->rule >= 0 && row->src->ndim == 3 && row->slot && carat_scheme_packs(want))
+            return carat_fail(err, CARAT_ESUPPORT, "%s: --set '%s': %s", row->name,
+                              carat_recipe_rule(r, (size_t)row->rule), why);
+        row->got = carat_scheme_keep;
+        row->why = why;
+        return CARAT_OK;
+    }
+    if (is_table(row->slot) && want->kind == CARAT_SCHEME_BYTES)
+        return carat_fail(err, CARAT_ESUPPORT,
+                          "%s: w8a8 quantizes the input of a matrix product; a table has none: use int8",
+                          row->name);
+    if (carat_scheme_fits(want, row->w.cols))
+        return CARAT_OK;
+    if (row->rule >= 0)
+        return carat_fail(err, CARAT_ESUPPORT,
+                          "%s: width %" PRIu64 " does not fit %s, asked for by --set '%s'", row->name,
+                          row->w.cols, want->name, carat_recipe_rule(r, (size_t)row->rule));
+    row->got = carat_scheme_nearest(want, row->w.cols);
+    row->why = row->got.kind == CARAT_SCHEME_KEEP
+                   ? "no group size divides its width: kept"
+                   : "the wanted group does not divide its width: the next smaller one";
+    return CARAT_OK;
+}
+
+static carat_status make_rows(const carat_config *c, const carat_store *s, const carat_recipe *r,
+                              carat_plan_table *p, carat_err *err)
+{
+    for (size_t i = 0; i < carat_store_count(s); i++) {
+        const carat_tensor *t = carat_store_at(s, i);
+        carat_match m;
+        bool known = carat_slot_match(c, t->name, &m);
+        if (known && (carat_starts(m.part, ".weight_") || (t->dtype == CARAT_DT_I8 && m.slot->matrix)))
+            return carat_fail(err, CARAT_ESUPPORT,
+                              "%s: quantized already; decode it first: carat convert SRC OUT --dtype bf16",
+                              t->name);
+        carat_row *row = carat_plan_row(p, t, known ? m.base : t->name, err);
+        if (!row)
+            return CARAT_ENOMEM;
+        if (known) {
+            row->slot = m.slot;
+            row->layer = m.layer;
+            row->role = role_name(m.slot);
+        }
+        if (t->ndim == 2 && carat_format_of_dtype(t->dtype))
+            row->w = (carat_weight){.format = carat_format_of_dtype(t->dtype),
+                                    .data = t->data,
+                                    .rows = t->dim[0],
+                                    .cols = t->dim[1],
+                                    .row_bytes = t->dim[1] * carat_dtype_size(t->dtype)};
+        carat_wish wish = carat_recipe_ask(r, row->slot, row->module);
+        row->wanted = wish.scheme;
+        row->rule = wish.rule;
+        carat_status st = grant(r, row, err);
+        if (st)
+            return st;
+    }
+    return CARAT_OK;
+}
+
+/* ---- rule 2: every --set must reach something ---------------------------------------------------------------- */
+
+static carat_status check_rules(const carat_recipe *r, const carat_plan_table *p, carat_err *err)
+{
+    for (size_t rule = 0; rule < carat_recipe_rules(r); rule++) {
+        const carat_row *first = NULL;
+        const char *why = NULL, *first_why = NULL;
+        bool reached = false;
+        for (size_t i = 0; i < p->n_rows && !reached; i++) {
+            if (!carat_recipe_matches(r, rule, p->rows[i].module))
+                continue;
+            reached = can_pack(&p->rows[i], &why);
+            if (!first) {
+                first = &p->rows[i];
+                first_why = why;
+            }
+        }
+        if (!first)
+            return carat_fail(err, CARAT_EUSAGE,
+                              "--set '%s' matches no tensor; `carat inspect MODEL --tensors` lists the names",
+                              carat_recipe_rule(r, rule));
+        if (!reached && !carat_ends(carat_recipe_rule(r, rule), "=keep"))
+            return carat_fail(err, CARAT_ESUPPORT, "--set '%s' reaches no matrix, only %s (%s)",
+                              carat_recipe_rule(r, rule), first->name, first_why);
+    }
+    return CARAT_OK;
+}
+
+/* ---- rule 4: fused matrices ---------------------------------------------------------------------------------- */
+
+typedef struct fusion {
+    carat_role roles[3];
+    size_t n;
+    const char *why;
+} fusion;
+
+static const fusion fusions[] = {
+    {{CARAT_ROLE_Q, CARAT_ROLE_K, CARAT_ROLE_V}, 3, "goes along: vLLM fuses q, k and v into one matrix"},
+    {{CARAT_ROLE_GATE, CARAT_ROLE_UP}, 2, "goes along: vLLM fuses gate and up into one matrix"},
+};
+enum { N_FUSIONS = sizeof fusions / sizeof fusions[0] };
+
+static carat_status agree(const fusion *f, carat_row *const member[3], carat_err *err)
+{
+    carat_row *lead = NULL;
+    for (size_t i = 0; i < f->n; i++) {
+        carat_row *m = member[i];
+        if (!m || m->rule < 0)
+            continue;
+        if (lead && !carat_scheme_equal(&lead->got, &m->got))
+            return carat_fail(
+                err, CARAT_ESUPPORT,
+                "%s would be %s and %s %s, but vLLM fuses them into one matrix: --set one scheme for both",
+                lead->module, lead->got.name, m->module, m->got.name);
+        lead = lead ? lead : m;
+    }
+    for (size_t i = 0; lead && i < f->n; i++) {
+        carat_row *m = member[i];
+        if (!m || m == lead || carat_scheme_equal(&m->got, &lead->got))
+            continue;
+        if (!carat_scheme_fits(&lead->got, m->w.cols))
+            return carat_fail(err, CARAT_ESUPPORT,
+                              "%s: width %" PRIu64 " does not fit %s of %s, with which vLLM fuses it",
+                              m->module, m->w.cols, lead->got.name, lead->module);
+        m->got = lead->got;
+        m->why = f->why;
+    }
+    return CARAT_OK;
+}
+
+static carat_status fuse(const carat_config *c, carat_plan_table *p, carat_err *err)
+{
+    carat_row **member = carat_alloc((size_t)c->layers * N_FUSIONS * 3, sizeof *member, err);
+    if (!member)
+        return CARAT_ENOMEM;
+    carat_status st = CARAT_OK;
+    for (size_t i = 0; i < p->n_rows; i++) {
+        carat_row *row = &p->rows[i];
+        for (size_t f = 0; row->slot && row->w.format && row->layer < c->layers && f < N_FUSIONS; f++)
+            for (size_t k = 0; k < fusions[f].n; k++)
+                if (row->slot->role == fusions[f].roles[k])
+                    member[((size_t)row->layer * N_FUSIONS + f) * 3 + k] = row;
+    }
+    for (size_t g = 0; !st && g < (size_t)c->layers * N_FUSIONS; g++)
+        st = agree(&fusions[g % N_FUSIONS], &member[g * 3], err);
+    carat_free(member);
+    return st;
+}
+
+carat_status carat_plan_quantize(const carat_config *c, const carat_store *s, const carat_recipe *r,
+                                 carat_plan_table *out, carat_err *err)
+{
+    carat_plan_table p = {0};
+    carat_status st = make_rows(c, s, r, &p, err);
+    if (!st)
+        st = check_rules(r, &p, err);
+    if (!st)
+        st = fuse(c, &p, err);
+    for (size_t i = 0; !st && i < p.n_rows; i++)
+        st = carat_plan_parts(&p, &p.rows[i], err);
+    if (!st)
+        st = carat_plan_check(&p, err);
+    if (st)
+        carat_plan_free(&p);
+    else
+        *out = p;
+    return st;
+}

@@ -1,0 +1,278 @@
+/* Reports of quantize.                                                             SPDX-License-Identifier: Apache-2.0
+ *
+ * `loads_in` states what was tried with transformers 5.23.0 and compressed-tensors 0.20.0 (tests/hf/test_quantize.py tries it
+ * again), and what vLLM's source asks for. */
+#include "convert/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/util.h"
+
+enum { MAX_LINES = 64, WORST = 5 };
+
+/* ---- for people ------------------------------------------------------------------------------------------------- */
+
+typedef struct line {
+    const carat_row *first;
+    size_t n;
+    uint64_t before, after;
+    carat_loss loss;
+} line;
+
+static bool same_line(const carat_row *a, const carat_row *b)
+{
+    return !strcmp(a->role, b->role) && carat_scheme_equal(&a->got, &b->got) &&
+           carat_scheme_equal(&a->wanted, &b->wanted) && a->why == b->why;
+}
+
+static size_t gather(const carat_plan_table *p, line *lines)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_rows; i++) {
+        const carat_row *row = &p->rows[i];
+        size_t k = 0;
+        while (k < n && !same_line(lines[k].first, row))
+            k++;
+        if (k == MAX_LINES)
+            k--; /* the last line takes the rest */
+        else if (k == n)
+            lines[n++] = (line){.first = row};
+        lines[k].n++;
+        lines[k].before += row->before;
+        lines[k].after += row->after;
+        carat_loss_add(&lines[k].loss, &row->loss);
+    }
+    return n;
+}
+
+static void print_line(const line *l, const char *name, int width, FILE *f)
+{
+    char before[16], after[16], nmse[24] = "";
+    carat_format_bytes(l->before, before);
+    carat_format_bytes(l->after, after);
+    if (l->loss.energy > 0)
+        snprintf(nmse, sizeof nmse, "%.2e", carat_loss_nmse(&l->loss));
+    const carat_row *r = l->first;
+    fprintf(f, "%-*s %5zu  %-9s %-9s %10s %10s  %-9s%s%s\n", width, name, l->n, r->wanted.name, r->got.name,
+            before, after, nmse, r->why ? " " : "", r->why ? r->why : "");
+}
+
+static int by_loss(const void *a, const void *b)
+{
+    const carat_row *x = *(const carat_row *const *)a, *y = *(const carat_row *const *)b;
+    double p = carat_loss_nmse(&x->loss), q = carat_loss_nmse(&y->loss);
+    return p > q ? -1 : p < q ? 1 : strcmp(x->name, y->name);
+}
+
+static void print_worst(const carat_plan_table *p, FILE *f)
+{
+    const carat_row **rows = carat_alloc(p->n_rows, sizeof *rows, NULL);
+    size_t n = 0;
+    for (size_t i = 0; rows && i < p->n_rows; i++)
+        if (p->rows[i].loss.energy > 0)
+            rows[n++] = &p->rows[i];
+    if (n) {
+        qsort(rows, n, sizeof *rows, by_loss);
+        fputs("\nlargest losses (NMSE, largest error of one weight)\n", f);
+    }
+    for (size_t i = 0; i < n && i < WORST; i++)
+        fprintf(f, "  %.2e  %.4g  %s\n", carat_loss_nmse(&rows[i]->loss), (double)rows[i]->loss.worst,
+                rows[i]->module);
+    carat_free(rows);
+}
+
+typedef struct totals {
+    uint64_t weights, packed, packed_bytes; /* elements; those in packed matrices; the bytes of those */
+} totals;
+
+static totals count(const carat_plan_table *p)
+{
+    totals t = {0};
+    for (size_t i = 0; i < p->n_rows; i++) {
+        const carat_row *row = &p->rows[i];
+        uint64_t n = row->src->bytes / carat_dtype_size(row->src->dtype);
+        t.weights += n;
+        if (row->action == CARAT_ACTION_CODE) {
+            t.packed += n;
+            t.packed_bytes += row->after;
+        }
+    }
+    return t;
+}
+
+static double bits(uint64_t bytes, uint64_t weights)
+{
+    return weights ? 8.0 * (double)bytes / (double)weights : 0;
+}
+
+void carat_report_table(const carat_quantize_report *r, bool each, FILE *f)
+{
+    const carat_plan_table *p = r->plan;
+    int width = each ? 64 : 26;
+    fprintf(f, "%-*s %5s  %-9s %-9s %10s %10s  %-9s why\n", width, "tensor", "n", "wanted", "got", "before",
+            "after", "nmse");
+    if (each) {
+        for (size_t i = 0; i < p->n_rows; i++) {
+            const carat_row *row = &p->rows[i];
+            print_line(&(line){row, 1, row->before, row->after, row->loss}, row->module, width, f);
+        }
+    } else {
+        line lines[MAX_LINES];
+        size_t n = gather(p, lines);
+        for (size_t i = 0; i < n; i++)
+            print_line(&lines[i], lines[i].first->role, width, f);
+    }
+    print_worst(p, f);
+    totals t = count(p);
+    char before[16], after[16];
+    carat_format_bytes(p->before, before);
+    carat_format_bytes(p->after, after);
+    fprintf(
+        f, "\n%s -> %s: %.2f bits a weight; %.2f in the packed matrices, which hold %.1f %% of the weights\n",
+        before, after, bits(p->after, t.weights), bits(t.packed_bytes, t.packed),
+        t.weights ? 100.0 * (double)t.packed / (double)t.weights : 0.0);
+}
+
+/* ---- for scripts ------------------------------------------------------------------------------------------------ */
+
+static void key_text(carat_jw *w, const char *key, const char *text)
+{
+    carat_jw_key(w, key);
+    carat_jw_text(w, text);
+}
+
+static void key_u64(carat_jw *w, const char *key, uint64_t v)
+{
+    carat_jw_key(w, key);
+    carat_jw_u64(w, v);
+}
+
+static void write_row(const carat_row *row, bool dry, carat_jw *w)
+{
+    carat_jw_open(w, '{');
+    key_text(w, "name", row->name);
+    key_text(w, "role", row->role);
+    carat_jw_key(w, "shape");
+    carat_jw_open(w, '[');
+    for (uint32_t i = 0; i < row->src->ndim; i++)
+        carat_jw_u64(w, row->src->dim[i]);
+    carat_jw_close(w);
+    key_text(w, "dtype", carat_dtype_name(row->src->dtype));
+    key_text(w, "wanted", row->wanted.name);
+    key_text(w, "got", row->got.name);
+    key_text(w, "why", row->why);
+    key_u64(w, "bytes_before", row->before);
+    key_u64(w, "bytes_after", row->after);
+    if (!dry && row->action == CARAT_ACTION_CODE) {
+        carat_jw_key(w, "nmse");
+        carat_jw_f64(w, carat_loss_nmse(&row->loss));
+        carat_jw_key(w, "max_error");
+        carat_jw_f64(w, (double)row->loss.worst);
+        key_u64(w, "zero_groups", row->loss.zero);
+    }
+    carat_jw_close(w);
+}
+
+static void write_loader(carat_jw *w, const char *program, const char *how, bool loads, const char *note)
+{
+    carat_jw_open(w, '{');
+    key_text(w, "program", program);
+    key_text(w, "how", how);
+    carat_jw_key(w, "loads");
+    carat_jw_bool(w, loads);
+    key_text(w, "note", note);
+    carat_jw_close(w);
+}
+
+static void write_loaders(const carat_plan_table *p, carat_jw *w)
+{
+    static const char hf[] = "transformers 5.23 + compressed-tensors 0.20";
+    bool table = false, any = false;
+    for (size_t i = 0; i < p->n_rows; i++) {
+        const carat_row *row = &p->rows[i];
+        bool packs = carat_scheme_packs(&row->got);
+        any = any || packs;
+        table = table ||
+                (packs && row->slot->policy != CARAT_POLICY_LINEAR && row->slot->policy != CARAT_POLICY_KEEP);
+    }
+    carat_jw_open(w, '[');
+    if (!any) {
+        write_loader(w, "transformers 5.23", "from_pretrained(OUT)", true,
+                     "nothing is packed: an ordinary checkpoint");
+        carat_jw_close(w);
+        return;
+    }
+    write_loader(w, hf, "from_pretrained(OUT)", !table,
+                 table ? "packed embedding tables fail inside transformers this way: use dequantize=True"
+                       : "kept packed, decoded at the first forward; code x scale is exact in f32");
+    write_loader(w, hf, "from_pretrained(OUT, quantization_config=CompressedTensorsConfig(dequantize=True))",
+                 true, "decoded while loading; code x scale is rounded to the type of the scales");
+    write_loader(w, "vLLM", "--model OUT", true,
+                 table ? "by its source, not run here; packed embedding tables need a recent version"
+                       : "by its source, not run here");
+    write_loader(w, "carat", "carat run OUT", true, "packed weights are used as they lie in the file");
+    carat_jw_close(w);
+}
+
+static void write_recipe(const carat_quantize_report *r, carat_jw *w)
+{
+    const carat_recipe_args *a = carat_recipe_describe(r->recipe);
+    key_text(w, "scheme", a->scheme);
+    key_text(w, "embeddings", a->embeddings);
+    key_text(w, "ple", a->ple);
+    carat_jw_key(w, "set");
+    carat_jw_open(w, '[');
+    for (size_t i = 0; i < a->n_set; i++)
+        carat_jw_text(w, a->set[i]);
+    carat_jw_close(w);
+    key_text(w, "method", r->method);
+}
+
+static void write_totals(const carat_plan_table *p, carat_jw *w)
+{
+    totals t = count(p);
+    carat_jw_key(w, "totals");
+    carat_jw_open(w, '{');
+    key_u64(w, "bytes_before", p->before);
+    key_u64(w, "bytes_after", p->after);
+    key_u64(w, "weights", t.weights);
+    key_u64(w, "packed_weights", t.packed);
+    carat_jw_key(w, "bits_per_weight");
+    carat_jw_f64(w, bits(p->after, t.weights));
+    carat_jw_key(w, "bits_per_packed_weight");
+    carat_jw_f64(w, bits(t.packed_bytes, t.packed));
+    carat_jw_close(w);
+}
+
+carat_status carat_report_json(const carat_quantize_report *r, carat_str *out, carat_err *err)
+{
+    carat_jw w = carat_jw_begin(out);
+    carat_jw_open(&w, '{');
+    key_text(&w, "carat", CARAT_VERSION);
+    key_text(&w, "source", carat_store_dir(r->store));
+    key_text(&w, "output", r->out);
+    carat_jw_key(&w, "dry_run");
+    carat_jw_bool(&w, r->sha256 == NULL);
+    write_recipe(r, &w);
+    write_totals(r->plan, &w);
+    if (r->sha256) {
+        carat_jw_key(&w, "source_sha256");
+        carat_jw_open(&w, '{');
+        for (size_t i = 0; i < carat_store_files(r->store); i++) {
+            const char *path = carat_store_file(r->store, i), *slash = strrchr(path, '/');
+            key_text(&w, slash ? slash + 1 : path, r->sha256[i]);
+        }
+        carat_jw_close(&w);
+    }
+    carat_jw_key(&w, "loads_in");
+    write_loaders(r->plan, &w);
+    carat_jw_key(&w, "tensors");
+    carat_jw_open(&w, '[');
+    for (size_t i = 0; i < r->plan->n_rows; i++)
+        write_row(&r->plan->rows[i], r->sha256 == NULL, &w);
+    carat_jw_close(&w);
+    carat_jw_close(&w);
+    carat_str_putc(out, '\n');
+    return carat_str_check(out, err);
+}

@@ -1,0 +1,81 @@
+/* Added tokens ("<bos>", "<|turn>") found literally in a text, before anything else.   SPDX-License-Identifier: Apache-2.0
+ *
+ * Leftmost, and the longest of those that begin there, as Hugging Face's AddedVocabulary. */
+#include <string.h>
+
+#include "runtime/base/mem.h"
+#include "runtime/text/tokenizer.h"
+
+enum { MAX_LEN = 512 /* bytes of an added token: bounds the work per place in the text */ };
+
+static unsigned two(const char *p)
+{
+    return (unsigned)(unsigned char)p[0] << 8 | (unsigned char)p[1];
+}
+
+static void begin_with(carat_finder *f, carat_span token)
+{
+    for (unsigned second = 0; second < 256; second++) {
+        unsigned pair = (unsigned)(unsigned char)token.data[0] << 8 | second;
+        if (token.len == 1 || pair == two(token.data))
+            f->begins[pair / 64] |= UINT64_C(1) << pair % 64;
+    }
+}
+
+carat_status carat_finder_add(carat_finder *f, carat_span token, carat_err *err)
+{
+    if (token.len == 0 || token.len > MAX_LEN)
+        return carat_fail(err, CARAT_ESUPPORT, "an added token of %zu bytes; carat takes 1 to %d", token.len,
+                          MAX_LEN);
+    if (!f->begins && !(f->begins = carat_alloc(65536 / 64, sizeof *f->begins, err)))
+        return CARAT_ENOMEM;
+    begin_with(f, token);
+    size_t at = 0;
+    while (at < f->lens && f->len[at] > token.len)
+        at++;
+    if (at < f->lens && f->len[at] == token.len)
+        return CARAT_OK;
+    carat_status st = carat_grow((void **)&f->len, &f->len_cap, f->lens + 1, sizeof *f->len, err);
+    if (st)
+        return st;
+    memmove(f->len + at + 1, f->len + at, (f->lens - at) * sizeof *f->len);
+    f->len[at] = (uint32_t)token.len;
+    f->lens++;
+    return CARAT_OK;
+}
+
+/* Does an added token begin at p? finder[1] holds those that are not special. */
+static bool begins_here(const carat_finder *f, const carat_tokenizer *t, const char *p, const char *end,
+                        uint32_t *id)
+{
+    int want = f == &t->finder[1] ? CARAT_TRAIT_ADDED : 0;
+    for (size_t i = 0; i < f->lens; i++) {
+        if (f->len[i] > (size_t)(end - p))
+            continue;
+        int32_t found = carat_vocab_find(&t->vocab, (carat_span){p, f->len[i]});
+        if (found >= 0 && (want ? t->trait[found] == want : t->trait[found] != 0)) {
+            *id = (uint32_t)found;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *carat_finder_next(const carat_finder *f, const carat_tokenizer *t, const char *p, const char *end,
+                              uint32_t *id)
+{
+    for (; f->begins && p < end; p++) {
+        unsigned pair = p + 1 < end ? two(p) : (unsigned)(unsigned char)*p << 8;
+        bool may = p + 1 == end || (f->begins[pair / 64] >> pair % 64 & 1);
+        if (may && begins_here(f, t, p, end, id))
+            return p;
+    }
+    return end;
+}
+
+void carat_finder_free(carat_finder *f)
+{
+    carat_free(f->begins);
+    carat_free(f->len);
+    *f = (carat_finder){0};
+}
