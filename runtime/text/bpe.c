@@ -118,6 +118,7 @@ typedef struct reader {
     const carat_vocab *v;
     carat_merge *list;
     size_t cap;
+    uint32_t into; /* of the merge before */
     carat_str buffer[2];
     carat_err *err;
 } reader;
@@ -128,10 +129,20 @@ static carat_status unknown(const reader *r, carat_span a, const char *what)
                       (int)(a.len < 100 ? a.len : 100), a.data, what);
 }
 
+/* Files list the ways to make a piece one after the other, in the order of the pieces: nearly always the piece is that of the merge
+ * before, or the next one. */
+static int32_t find_joined(const reader *r, carat_span a, carat_span b)
+{
+    for (uint32_t id = r->into; id <= r->into + 1 && id < r->v->size; id++)
+        if (carat_vocab_is_joined(r->v, id, a, b))
+            return (int32_t)id;
+    return carat_vocab_find_joined(r->v, a, b);
+}
+
 static carat_status add(reader *r, carat_span a, carat_span b)
 {
     int32_t left = carat_vocab_find(r->v, a), right = carat_vocab_find(r->v, b);
-    int32_t into = carat_vocab_find_joined(r->v, a, b);
+    int32_t into = find_joined(r, a, b);
     if (!a.len || !b.len)
         return unknown(r, a.len ? b : a, "is an empty piece");
     if (left < 0 || right < 0)
@@ -146,6 +157,7 @@ static carat_status add(reader *r, carat_span a, carat_span b)
     if (st)
         return st;
     r->list[r->m->count++] = m;
+    r->into = m.into;
     size_t bit = join_bit(last_code_point(a), first_code_point(b));
     r->m->join[bit / 64] |= UINT64_C(1) << bit % 64;
     return CARAT_OK;
@@ -175,7 +187,7 @@ static carat_status read_one(reader *r, carat_scan *s)
 
 carat_status carat_merges_read(carat_merges *m, const carat_vocab *v, carat_scan *s, carat_err *err)
 {
-    reader r = {m, v, NULL, 0, {CARAT_STR_INIT, CARAT_STR_INIT}, err};
+    reader r = {m, v, NULL, 0, 0, {CARAT_STR_INIT, CARAT_STR_INIT}, err};
     m->count = 0;
     m->join = carat_alloc(NEAR_WORDS + FAR_WORDS, sizeof *m->join, err);
     carat_status st = m->join ? CARAT_OK : CARAT_ENOMEM;

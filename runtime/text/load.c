@@ -16,10 +16,12 @@ enum {
 };
 static const char MARK[] = "\xe2\x96\x81"; /* "▁" */
 
-/* A member of an object of the file; data NULL: absent. */
+/* A member of an object of the file. */
 typedef struct part {
     const char *name;
-    carat_span value;
+    carat_span value;   /* data NULL: absent */
+    struct part *inner; /* NULL, or the members of this object */
+    size_t inners;
 } part;
 
 enum {
@@ -61,31 +63,42 @@ static carat_scan scan_in(const loader *l, carat_span s)
     return (carat_scan){s.data, l->text, s.data + s.len, NULL};
 }
 
-/* Finds the members of one object; each may come once, and all must be known. */
-static carat_status read_parts(loader *l, carat_span object, part *parts, size_t n)
+static carat_status read_parts(loader *l, carat_scan *s, part *parts, size_t n);
+
+static carat_status read_part(loader *l, carat_scan *s, part *p)
 {
-    carat_scan s = scan_in(l, object);
+    if (p->value.data)
+        return carat_fail(l->err, CARAT_EFORMAT, "\"%s\" stands twice in one object", p->name);
+    if (!p->inner) {
+        carat_scan_skip(s, &p->value);
+        return CARAT_OK;
+    }
+    const char *begin = s->p;
+    carat_status st = read_parts(l, s, p->inner, p->inners);
+    p->value = (carat_span){begin, (size_t)(s->p - begin)};
+    return st;
+}
+
+/* Finds the members of one object; each may come once, and all must be known. What is wrong in the JSON is left in s. */
+static carat_status read_parts(loader *l, carat_scan *s, part *parts, size_t n)
+{
     carat_str buffer = CARAT_STR_INIT;
     carat_status st = CARAT_OK;
-    for (bool more = carat_scan_open(&s, '{'); more && !st; more = carat_scan_more(&s, '}')) {
+    for (bool more = carat_scan_open(s, '{'); more && !st; more = !st && carat_scan_more(s, '}')) {
         carat_span key;
-        if (!carat_scan_key(&s, &buffer, &key))
+        if (!carat_scan_key(s, &buffer, &key))
             break;
         size_t i = 0;
         while (i < n && !carat_span_is(key, parts[i].name))
             i++;
-        if (i == n)
+        if (i < n)
+            st = read_part(l, s, &parts[i]);
+        else
             st = carat_fail(l->err, CARAT_ESUPPORT, "\"%.*s\" is not known to carat and may change the ids",
                             (int)(key.len < 60 ? key.len : 60), key.data);
-        else if (parts[i].value.data)
-            st = carat_fail(l->err, CARAT_EFORMAT, "\"%s\" stands twice in one object", parts[i].name);
-        else
-            carat_scan_skip(&s, &parts[i].value);
     }
     carat_str_free(&buffer);
-    if (!st)
-        carat_scan_finish(&s);
-    return st ? st : carat_scan_check(&s, l->err);
+    return st;
 }
 
 /* The tree of a part; NULL if it is absent or null. */
@@ -243,13 +256,6 @@ static carat_status check_false(loader *l, const part *p, const carat_json *node
     return check_flag(l, p, node, false);
 }
 
-/* unk_token and fuse_unk: with all byte pieces there (which is checked) nothing is ever unknown. */
-static carat_status check_nothing(loader *l, const part *p, const carat_json *node)
-{
-    (void)l, (void)p, (void)node;
-    return CARAT_OK;
-}
-
 static carat_status check_parts(loader *l, const part *parts, size_t n, check_fn *const *checks)
 {
     carat_status st = CARAT_OK;
@@ -301,24 +307,13 @@ static carat_status find_bytes(carat_tokenizer *t, carat_err *err)
     return CARAT_OK;
 }
 
-static carat_status read_model(loader *l, carat_span model)
+static carat_status read_model(loader *l, const part *parts)
 {
-    part parts[MODEL_PARTS] = {{"type", {0}},
-                               {"dropout", {0}},
-                               {"unk_token", {0}},
-                               {"continuing_subword_prefix", {0}},
-                               {"end_of_word_suffix", {0}},
-                               {"fuse_unk", {0}},
-                               {"byte_fallback", {0}},
-                               {"ignore_merges", {0}},
-                               {"vocab", {0}},
-                               {"merges", {0}}};
-    static check_fn *const checks[MODEL_PARTS] = {check_type,  check_dropout, check_nothing, check_empty,
-                                                  check_empty, check_nothing, check_true,    check_false,
-                                                  NULL,        NULL};
-    carat_status st = read_parts(l, model, parts, MODEL_PARTS);
-    if (!st)
-        st = check_parts(l, parts, MODEL_PARTS, checks);
+    static check_fn *const checks[MODEL_PARTS] = {
+        [TYPE] = check_type,    [DROPOUT] = check_dropout,    [PREFIX] = check_empty,
+        [SUFFIX] = check_empty, [BYTE_FALLBACK] = check_true, [IGNORE_MERGES] = check_false,
+    };
+    carat_status st = check_parts(l, parts, MODEL_PARTS, checks);
     for (int i = VOCAB; i <= MERGES && !st; i++)
         if (!parts[i].value.data)
             st = carat_fail(l->err, CARAT_EFORMAT, "model has no %s", parts[i].name);
@@ -408,26 +403,69 @@ static carat_status read_added_tokens(loader *l, const part *p)
 
 /* ---- all of it -------------------------------------------------------------------------------------------------- */
 
+/* The whole file; unk_token and fuse_unk are known but not looked at: with all byte pieces there nothing is unknown. */
+static carat_status read_file(loader *l, size_t len, part *file, part *model)
+{
+    static const char *const file_names[] = {
+        [VERSION] = "version",
+        [TRUNCATION] = "truncation",
+        [PADDING] = "padding",
+        [ADDED_TOKENS] = "added_tokens",
+        [NORMALIZER] = "normalizer",
+        [PRE_TOKENIZER] = "pre_tokenizer",
+        [POST_PROCESSOR] = "post_processor",
+        [DECODER] = "decoder",
+        [MODEL] = "model",
+    };
+    static const char *const model_names[] = {
+        [TYPE] = "type",
+        [DROPOUT] = "dropout",
+        [UNK_TOKEN] = "unk_token",
+        [PREFIX] = "continuing_subword_prefix",
+        [SUFFIX] = "end_of_word_suffix",
+        [FUSE_UNK] = "fuse_unk",
+        [BYTE_FALLBACK] = "byte_fallback",
+        [IGNORE_MERGES] = "ignore_merges",
+        [VOCAB] = "vocab",
+        [MERGES] = "merges",
+    };
+    for (int i = 0; i < FILE_PARTS; i++)
+        file[i] = (part){.name = file_names[i]};
+    for (int i = 0; i < MODEL_PARTS; i++)
+        model[i] = (part){.name = model_names[i]};
+    file[MODEL].inner = model;
+    file[MODEL].inners = MODEL_PARTS;
+    carat_scan s = carat_scan_begin(l->text, len);
+    carat_status st = read_parts(l, &s, file, FILE_PARTS);
+    if (!st)
+        carat_scan_finish(&s);
+    return st ? st : carat_scan_check(&s, l->err);
+}
+
 carat_status carat_tokenizer_load(carat_tokenizer *t, const char *text, size_t len, carat_err *err)
 {
-    loader l = {t, text, err};
-    part parts[FILE_PARTS] = {{"version", {0}},        {"truncation", {0}}, {"padding", {0}},
-                              {"added_tokens", {0}},   {"normalizer", {0}}, {"pre_tokenizer", {0}},
-                              {"post_processor", {0}}, {"decoder", {0}},    {"model", {0}}};
     static check_fn *const checks[FILE_PARTS] = {
-        check_version,       check_absent,         check_absent,  NULL, check_normalizer,
-        check_pre_tokenizer, check_post_processor, check_decoder, NULL};
+        [VERSION] = check_version,
+        [TRUNCATION] = check_absent,
+        [PADDING] = check_absent,
+        [NORMALIZER] = check_normalizer,
+        [PRE_TOKENIZER] = check_pre_tokenizer,
+        [POST_PROCESSOR] = check_post_processor,
+        [DECODER] = check_decoder,
+    };
+    loader l = {t, text, err};
+    part file[FILE_PARTS], model[MODEL_PARTS];
     if (len > FILE_MAX)
         return carat_fail(err, CARAT_ESUPPORT, "%zu bytes; carat reads a tokenizer of up to %d", len,
                           FILE_MAX);
-    carat_status st = read_parts(&l, (carat_span){text, len}, parts, FILE_PARTS);
-    if (!st)
-        st = check_parts(&l, parts, FILE_PARTS, checks);
-    if (!st && !parts[MODEL].value.data)
+    carat_status st = read_file(&l, len, file, model);
+    if (!st && !file[MODEL].value.data)
         st = carat_fail(err, CARAT_EFORMAT, "there is no model");
     if (!st)
-        st = read_model(&l, parts[MODEL].value);
+        st = check_parts(&l, file, FILE_PARTS, checks);
     if (!st)
-        st = read_added_tokens(&l, &parts[ADDED_TOKENS]);
+        st = read_model(&l, model);
+    if (!st)
+        st = read_added_tokens(&l, &file[ADDED_TOKENS]);
     return st;
 }

@@ -27,10 +27,17 @@ static bool bad(carat_scan *s, const char *what)
     return false;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 static void space(carat_scan *s)
 {
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
-        s->p++;
+    const char *p = s->p;
+    while (p < s->end && is_space(*p))
+        p++;
+    s->p = p;
 }
 
 char carat_scan_peek(carat_scan *s)
@@ -202,12 +209,16 @@ bool carat_scan_u32(carat_scan *s, uint32_t *out)
 /* To behind the closing quote, without looking at what is inside. */
 static bool skip_string(carat_scan *s)
 {
-    for (s->p++; s->p < s->end && *s->p != '"'; s->p++)
-        s->p += *s->p == '\\' && s->p + 1 < s->end;
-    if (s->p >= s->end)
-        return bad(s, "a string without an end");
-    s->p++;
-    return true;
+    const char *p = s->p + 1;
+    while (p < s->end && *p != '"')
+        p += *p == '\\' ? 2 : 1;
+    s->p = p < s->end ? p + 1 : s->end;
+    return p < s->end || bad(s, "a string without an end");
+}
+
+static bool is_structure(char c)
+{
+    return c == ',' || c == ':' || c == '{' || c == '}' || c == '[' || c == ']' || c == '"';
 }
 
 bool carat_scan_skip(carat_scan *s, carat_span *out)
@@ -215,9 +226,11 @@ bool carat_scan_skip(carat_scan *s, carat_span *out)
     size_t depth = 0;
     char c = carat_scan_peek(s);
     const char *begin = s->p;
+    if (c == ',' || c == ':' || c == '}' || c == ']')
+        return bad(s, "a value is missing");
     do {
         c = carat_scan_peek(s);
-        if (!c || (!depth && strchr(",:]}", c)))
+        if (!c)
             return bad(s, "a value is missing");
         if (c == '"') {
             if (!skip_string(s))
@@ -227,7 +240,7 @@ bool carat_scan_skip(carat_scan *s, carat_span *out)
         depth += c == '{' || c == '[';
         depth -= c == '}' || c == ']';
         s->p++;
-        while (!strchr("{[", c) && s->p < s->end && !strchr(" \t\r\n,:{}[]\"", *s->p))
+        while (!is_structure(c) && s->p < s->end && !is_structure(*s->p) && !is_space(*s->p))
             s->p++; /* the rest of a number or a word */
     } while (depth);
     *out = (carat_span){begin, (size_t)(s->p - begin)};

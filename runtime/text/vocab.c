@@ -70,7 +70,7 @@ int carat_span_byte(carat_span s)
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
-static bool is_joined(const carat_vocab *v, uint32_t id, carat_span a, carat_span b)
+bool carat_vocab_is_joined(const carat_vocab *v, uint32_t id, carat_span a, carat_span b)
 {
     carat_span p = carat_vocab_piece(v, id);
     return p.len == a.len + b.len && memcmp(p.data, a.data, a.len) == 0 &&
@@ -83,7 +83,7 @@ static uint64_t *probe(const carat_vocab *v, carat_span a, carat_span b, uint64_
     size_t at = hash & v->mask;
     for (int i = 0; i < MAX_PROBES; i++, at = (at + 1) & v->mask) {
         uint64_t *slot = &v->slot[at];
-        if (!*slot || (*slot >> 32 == hash >> 32 && is_joined(v, (uint32_t)*slot - 1, a, b)))
+        if (!*slot || (*slot >> 32 == hash >> 32 && carat_vocab_is_joined(v, (uint32_t)*slot - 1, a, b)))
             return slot;
     }
     return NULL;

@@ -36,6 +36,8 @@ static inline carat_span carat_vocab_piece(const carat_vocab *v, uint32_t id)
     return (carat_span){v->text.data + v->piece[id].begin, v->piece[id].len};
 }
 
+/* Is the piece a followed by b? */
+bool carat_vocab_is_joined(const carat_vocab *v, uint32_t id, carat_span a, carat_span b);
 /* The id of the piece that is a followed by b, or -1. */
 int32_t carat_vocab_find_joined(const carat_vocab *v, carat_span a, carat_span b);
 static inline int32_t carat_vocab_find(const carat_vocab *v, carat_span piece)
