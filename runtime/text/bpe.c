@@ -113,93 +113,140 @@ static carat_status index_all(carat_merges *m, const carat_merge *list, carat_er
 
 /* ---- reading it ----------------------------------------------------------------------------------------------------- */
 
+/* A merge that was read and whose pieces are being looked for. */
+typedef struct asked {
+    carat_span a, b;
+    uint64_t ask_a, ask_b;
+    carat_str buffer_a, buffer_b; /* of strings with escapes */
+} asked;
+
+enum {
+    AHEAD = 16
+}; /* merges read before the first of them is looked up: the look-ups miss the cache, and so miss it together */
+
 typedef struct reader {
     carat_merges *m;
     const carat_vocab *v;
     carat_merge *list;
     size_t cap;
-    uint32_t into; /* of the merge before */
-    carat_str buffer[2];
+    asked ring[AHEAD];
+    size_t read;
+    carat_str joined;
     carat_err *err;
 } reader;
 
-static carat_status unknown(const reader *r, carat_span a, const char *what)
+static carat_status refuse(const reader *r, size_t merge, carat_span a, const char *why)
 {
-    return carat_fail(r->err, CARAT_EFORMAT, "merge %zu: \"%.*s\" %s", r->m->count,
-                      (int)(a.len < 100 ? a.len : 100), a.data, what);
+    return carat_fail(r->err, CARAT_EFORMAT, "merge %zu: \"%.*s\" %s", merge,
+                      (int)(a.len < 100 ? a.len : 100), a.data, why);
 }
 
-/* Files list the ways to make a piece one after the other, in the order of the pieces: nearly always the piece is that of the merge
- * before, or the next one. */
-static int32_t find_joined(const reader *r, carat_span a, carat_span b)
+/* Files list the ways to make a piece one after the other, in the order of the pieces: nearly always the product is that of the
+ * merge before, or the next one. */
+static int32_t find_joined(reader *r, carat_span a, carat_span b)
 {
-    for (uint32_t id = r->into; id <= r->into + 1 && id < r->v->size; id++)
-        if (carat_vocab_is_joined(r->v, id, a, b))
+    carat_str_clear(&r->joined);
+    carat_str_add(&r->joined, a.data, a.len);
+    carat_str_add(&r->joined, b.data, b.len);
+    uint32_t guess = r->m->count ? r->list[r->m->count - 1].into : 0;
+    for (uint32_t id = guess; id <= guess + 1 && id < r->v->size; id++) {
+        carat_span p = carat_vocab_piece(r->v, id);
+        if (p.len == r->joined.len && memcmp(p.data, r->joined.data, p.len) == 0)
             return (int32_t)id;
-    return carat_vocab_find_joined(r->v, a, b);
+    }
+    return carat_vocab_find(r->v, (carat_span){r->joined.data, r->joined.len});
 }
 
-static carat_status add(reader *r, carat_span a, carat_span b)
+static carat_status resolve(reader *r, const asked *q)
 {
-    int32_t left = carat_vocab_find(r->v, a), right = carat_vocab_find(r->v, b);
-    int32_t into = find_joined(r, a, b);
+    size_t rank = r->m->count;
+    carat_span a = q->a, b = q->b;
     if (!a.len || !b.len)
-        return unknown(r, a.len ? b : a, "is an empty piece");
-    if (left < 0 || right < 0)
-        return unknown(r, left < 0 ? a : b, "is no piece of the vocabulary");
-    if (into < 0)
-        return unknown(r, b, "and what stands before it join to no piece of the vocabulary");
-    carat_merge m = {(uint32_t)left, (uint32_t)right, (uint32_t)r->m->count, (uint32_t)into};
+        return refuse(r, rank, a.len ? b : a, "is an empty piece");
     if (carat_span_byte(a) >= 0 || carat_span_byte(b) >= 0)
-        return unknown(r, carat_span_byte(a) >= 0 ? a : b,
-                       "is the piece of a byte, and carat merges no bytes");
-    carat_status st = carat_grow((void **)&r->list, &r->cap, r->m->count + 1, sizeof m, r->err);
+        return refuse(r, rank, carat_span_byte(a) >= 0 ? a : b,
+                      "is the piece of a byte, and carat merges no bytes");
+    int32_t left = carat_vocab_find_asked(r->v, a, q->ask_a),
+            right = carat_vocab_find_asked(r->v, b, q->ask_b);
+    if (left < 0 || right < 0)
+        return refuse(r, rank, left < 0 ? a : b, "is no piece of the vocabulary");
+    int32_t into = find_joined(r, a, b);
+    if (into < 0)
+        return refuse(r, rank, (carat_span){r->joined.data, r->joined.len}, "is no piece of the vocabulary");
+    carat_status st = carat_grow((void **)&r->list, &r->cap, rank + 1, sizeof *r->list, r->err);
     if (st)
         return st;
-    r->list[r->m->count++] = m;
-    r->into = m.into;
+    r->list[r->m->count++] = (carat_merge){(uint32_t)left, (uint32_t)right, (uint32_t)rank, (uint32_t)into};
     size_t bit = join_bit(last_code_point(a), first_code_point(b));
     r->m->join[bit / 64] |= UINT64_C(1) << bit % 64;
+    return carat_str_check(&r->joined, r->err);
+}
+
+/* "a b", of older files, whose pieces hold no space. */
+static carat_status read_spaced(reader *r, carat_scan *s, asked *q)
+{
+    carat_span a;
+    if (!carat_scan_string(s, &q->buffer_a, &a))
+        return CARAT_OK;
+    const char *space = memchr(a.data, ' ', a.len), *end = a.data + a.len;
+    if (!space || memchr(space + 1, ' ', (size_t)(end - space - 1)))
+        return refuse(r, r->read, a, "should be two pieces with one space between");
+    q->a = (carat_span){a.data, (size_t)(space - a.data)};
+    q->b = (carat_span){space + 1, (size_t)(end - space - 1)};
     return CARAT_OK;
 }
 
-/* ["a", "b"] or, in older files, "a b" (no piece of such a file holds a space). */
+/* ["a", "b"]. */
+static carat_status read_pair(reader *r, carat_scan *s, asked *q)
+{
+    bool two = carat_scan_open(s, '[') && carat_scan_string(s, &q->buffer_a, &q->a) &&
+               carat_scan_more(s, ']') && carat_scan_string(s, &q->buffer_b, &q->b) &&
+               !carat_scan_more(s, ']');
+    return two || s->wrong ? CARAT_OK : carat_fail(r->err, CARAT_EFORMAT, "merge %zu is not a pair", r->read);
+}
+
 static carat_status read_one(reader *r, carat_scan *s)
 {
-    carat_span a, b;
-    if (carat_scan_peek(s) == '"') {
-        if (!carat_scan_string(s, &r->buffer[0], &a))
-            return carat_scan_check(s, r->err);
-        const char *space = memchr(a.data, ' ', a.len), *end = a.data + a.len;
-        if (!space || memchr(space + 1, ' ', (size_t)(end - space - 1)))
-            return unknown(r, a, "should be two pieces with one space between");
-        b = (carat_span){space + 1, (size_t)(end - space - 1)};
-        a.len = (size_t)(space - a.data);
-        return add(r, a, b);
-    }
-    bool more = carat_scan_open(s, '[') && carat_scan_string(s, &r->buffer[0], &a) &&
-                carat_scan_more(s, ']') && carat_scan_string(s, &r->buffer[1], &b);
-    if (more && !carat_scan_more(s, ']') && !s->wrong)
-        return add(r, a, b);
-    carat_status st = carat_scan_check(s, r->err);
-    return st ? st : carat_fail(r->err, CARAT_EFORMAT, "merge %zu is not a pair", r->m->count);
+    asked *q = &r->ring[r->read % AHEAD];
+    carat_status st = r->read < AHEAD ? CARAT_OK : resolve(r, q);
+    if (!st)
+        st = carat_scan_peek(s) == '"' ? read_spaced(r, s, q) : read_pair(r, s, q);
+    if (st || s->wrong)
+        return st;
+    q->ask_a = carat_vocab_ask(r->v, q->a);
+    q->ask_b = carat_vocab_ask(r->v, q->b);
+    r->read++;
+    return CARAT_OK;
+}
+
+static carat_status read_all(reader *r, carat_scan *s)
+{
+    carat_status st = CARAT_OK;
+    for (bool more = carat_scan_open(s, '['); more && !st; more = carat_scan_more(s, ']'))
+        st = read_one(r, s);
+    if (!st)
+        st = carat_scan_check(s, r->err);
+    while (!st && r->m->count < r->read)
+        st = resolve(r, &r->ring[r->m->count % AHEAD]);
+    return st;
 }
 
 carat_status carat_merges_read(carat_merges *m, const carat_vocab *v, carat_scan *s, carat_err *err)
 {
-    reader r = {m, v, NULL, 0, 0, {CARAT_STR_INIT, CARAT_STR_INIT}, err};
+    reader r = {.m = m, .v = v, .joined = CARAT_STR_INIT, .err = err};
+    for (int i = 0; i < AHEAD; i++)
+        r.ring[i].buffer_a = r.ring[i].buffer_b = (carat_str)CARAT_STR_INIT;
     m->count = 0;
     m->join = carat_alloc(NEAR_WORDS + FAR_WORDS, sizeof *m->join, err);
-    carat_status st = m->join ? CARAT_OK : CARAT_ENOMEM;
-    for (bool more = !st && carat_scan_open(s, '['); more && !st; more = carat_scan_more(s, ']'))
-        st = read_one(&r, s);
-    if (!st)
-        st = carat_scan_check(s, err);
+    carat_status st = m->join ? read_all(&r, s) : CARAT_ENOMEM;
     if (!st)
         st = index_all(m, r.list, err);
     carat_free(r.list);
-    carat_str_free(&r.buffer[0]);
-    carat_str_free(&r.buffer[1]);
+    carat_str_free(&r.joined);
+    for (int i = 0; i < AHEAD; i++) {
+        carat_str_free(&r.ring[i].buffer_a);
+        carat_str_free(&r.ring[i].buffer_b);
+    }
     return st;
 }
 

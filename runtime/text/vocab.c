@@ -8,46 +8,22 @@
 /* A table half full has runs of some dozens at worst; longer ones are made on purpose, to make loading quadratic. */
 enum { MAX_PROBES = 1024 };
 
-/* ---- hashing: multiply and shift over 8-byte words of the two parts as if they were one string ------------------ */
-
-typedef struct hasher {
-    uint64_t hash, word;
-    unsigned bits; /* of word that are filled */
-} hasher;
-
-static uint64_t stir(uint64_t h)
+/* Multiply and shift over 8-byte words. */
+static uint64_t hash_of(carat_span s)
 {
-    h *= UINT64_C(0x9e3779b97f4a7c15);
-    return h ^ h >> 29;
-}
-
-static void absorb(hasher *h, carat_span s)
-{
+    uint64_t h = s.len, w;
     const char *p = s.data;
     size_t n = s.len;
-    for (; n && h->bits; n--, p++) {
-        h->word |= (uint64_t)(unsigned char)*p << h->bits;
-        h->bits = (h->bits + 8) % 64;
-        if (!h->bits)
-            h->hash = stir(h->hash ^ h->word), h->word = 0;
-    }
     for (; n >= 8; n -= 8, p += 8) {
-        uint64_t w = 0;
-        for (unsigned i = 0; i < 8;
-             i++) /* one load on a little-endian machine, and the same value on any other */
-            w |= (uint64_t)(unsigned char)p[i] << 8 * i;
-        h->hash = stir(h->hash ^ w);
+        memcpy(&w, p, 8);
+        h = (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 29;
     }
-    for (; n; n--, p++, h->bits += 8)
-        h->word |= (uint64_t)(unsigned char)*p << h->bits;
-}
-
-static uint64_t hash_joined(carat_span a, carat_span b)
-{
-    hasher h = {a.len + b.len, 0, 0};
-    absorb(&h, a);
-    absorb(&h, b);
-    return stir(stir(h.hash ^ h.word));
+    for (w = 0; n; n--)
+        w = w << 8 | (unsigned char)*p++;
+    h = (h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 32) * UINT64_C(0xbf58476d1ce4e5b9);
+    return h ^ h >> 29;
 }
 
 /* ---- byte pieces ------------------------------------------------------------------------------------------------ */
@@ -70,35 +46,46 @@ int carat_span_byte(carat_span s)
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
-bool carat_vocab_is_joined(const carat_vocab *v, uint32_t id, carat_span a, carat_span b)
-{
-    carat_span p = carat_vocab_piece(v, id);
-    return p.len == a.len + b.len && memcmp(p.data, a.data, a.len) == 0 &&
-           memcmp(p.data + a.len, b.data, b.len) == 0;
-}
-
-/* The slot of a + b, or the free one where it belongs; NULL after MAX_PROBES. */
-static uint64_t *probe(const carat_vocab *v, carat_span a, carat_span b, uint64_t hash)
+/* The slot of a piece, or the free one where it belongs; NULL after MAX_PROBES. */
+static uint64_t *probe(const carat_vocab *v, carat_span s, uint64_t hash)
 {
     size_t at = hash & v->mask;
     for (int i = 0; i < MAX_PROBES; i++, at = (at + 1) & v->mask) {
         uint64_t *slot = &v->slot[at];
-        if (!*slot || (*slot >> 32 == hash >> 32 && carat_vocab_is_joined(v, (uint32_t)*slot - 1, a, b)))
+        if (!*slot)
+            return slot;
+        if (*slot >> 32 != hash >> 32)
+            continue;
+        carat_span p = carat_vocab_piece(v, (uint32_t)*slot - 1);
+        if (p.len == s.len && memcmp(p.data, s.data, s.len) == 0)
             return slot;
     }
     return NULL;
 }
 
-int32_t carat_vocab_find_joined(const carat_vocab *v, carat_span a, carat_span b)
+uint64_t carat_vocab_ask(const carat_vocab *v, carat_span piece)
 {
-    const uint64_t *slot = v->slot ? probe(v, a, b, hash_joined(a, b)) : NULL;
+    uint64_t hash = hash_of(piece);
+    if (v->slot)
+        __builtin_prefetch(&v->slot[hash & v->mask]);
+    return hash;
+}
+
+int32_t carat_vocab_find_asked(const carat_vocab *v, carat_span piece, uint64_t asked)
+{
+    const uint64_t *slot = v->slot ? probe(v, piece, asked) : NULL;
     return slot && *slot ? (int32_t)((uint32_t)*slot - 1) : -1;
+}
+
+int32_t carat_vocab_find(const carat_vocab *v, carat_span piece)
+{
+    return carat_vocab_find_asked(v, piece, hash_of(piece));
 }
 
 static carat_status enter(carat_vocab *v, uint32_t id, carat_err *err)
 {
-    carat_span p = carat_vocab_piece(v, id), none = {p.data, 0};
-    uint64_t hash = hash_joined(p, none), *slot = probe(v, p, none, hash);
+    carat_span p = carat_vocab_piece(v, id);
+    uint64_t hash = hash_of(p), *slot = probe(v, p, hash);
     if (!slot)
         return carat_fail(err, CARAT_EFORMAT,
                           "piece %" PRIu32 ": too many pieces share a hash; made on purpose?", id);

@@ -36,14 +36,11 @@ static inline carat_span carat_vocab_piece(const carat_vocab *v, uint32_t id)
     return (carat_span){v->text.data + v->piece[id].begin, v->piece[id].len};
 }
 
-/* Is the piece a followed by b? */
-bool carat_vocab_is_joined(const carat_vocab *v, uint32_t id, carat_span a, carat_span b);
-/* The id of the piece that is a followed by b, or -1. */
-int32_t carat_vocab_find_joined(const carat_vocab *v, carat_span a, carat_span b);
-static inline int32_t carat_vocab_find(const carat_vocab *v, carat_span piece)
-{
-    return carat_vocab_find_joined(v, piece, (carat_span){piece.data, 0});
-}
+/* The id of a piece, or -1. */
+int32_t carat_vocab_find(const carat_vocab *v, carat_span piece);
+/* The same in two steps, for many look-ups in a row: ask has the memory fetched that find_asked will need. */
+uint64_t carat_vocab_ask(const carat_vocab *v, carat_span piece);
+int32_t carat_vocab_find_asked(const carat_vocab *v, carat_span piece, uint64_t asked);
 
 /* The byte that a piece spelled <0xHH> stands for, or -1. */
 int carat_span_byte(carat_span piece);
