@@ -151,12 +151,12 @@ static carat_status put_segment(encoder *e, const char *p, const char *end)
     return st;
 }
 
-static carat_status put_text(encoder *e, const carat_finder *f)
+static carat_status put_text(encoder *e, bool plain)
 {
     carat_status st = CARAT_OK;
     for (const char *p = e->text; !st && p < e->end;) {
         uint32_t id = 0;
-        const char *token = carat_finder_next(f, e->t, p, e->end, &id);
+        const char *token = carat_finder_next(e->t, p, e->end, plain, &id);
         st = put_segment(e, p, token);
         if (!st && token < e->end)
             st = reserve(e, 1);
@@ -210,7 +210,7 @@ static carat_status encode(encoder *e, int flags)
     e->mask = words - 1;
     e->cache = carat_alloc(words, sizeof *e->cache, e->err);
     carat_status st = e->cache ? reserve(e, len / 4 + 4) : CARAT_ENOMEM;
-    return st ? st : put_text(e, &e->t->finder[flags & CARAT_ENCODE_PLAIN ? 1 : 0]);
+    return st ? st : put_text(e, flags & CARAT_ENCODE_PLAIN);
 }
 
 carat_status carat_encode(const carat_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids,

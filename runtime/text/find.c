@@ -22,7 +22,7 @@ static void begin_with(carat_finder *f, carat_span token)
     }
 }
 
-carat_status carat_finder_add(carat_finder *f, carat_span token, carat_err *err)
+carat_status carat_finder_add(carat_finder *f, carat_span token, bool special, carat_err *err)
 {
     if (token.len == 0 || token.len > MAX_LEN)
         return carat_fail(err, CARAT_ESUPPORT, "an added token of %zu bytes; carat takes 1 to %d", token.len,
@@ -30,6 +30,7 @@ carat_status carat_finder_add(carat_finder *f, carat_span token, carat_err *err)
     if (!f->begins && !(f->begins = carat_alloc(65536 / 64, sizeof *f->begins, err)))
         return CARAT_ENOMEM;
     begin_with(f, token);
+    f->ordinary |= !special;
     size_t at = 0;
     while (at < f->lens && f->len[at] > token.len)
         at++;
@@ -44,31 +45,35 @@ carat_status carat_finder_add(carat_finder *f, carat_span token, carat_err *err)
     return CARAT_OK;
 }
 
-/* Does an added token begin at p? finder[1] holds those that are not special. */
-static bool begins_here(const carat_finder *f, const carat_tokenizer *t, const char *p, const char *end,
-                        uint32_t *id)
+/* The length of the added token that begins at p, or 0. */
+static size_t begins_here(const carat_tokenizer *t, const char *p, const char *end, uint32_t *id)
 {
-    int want = f == &t->finder[1] ? CARAT_TRAIT_ADDED : 0;
+    const carat_finder *f = &t->finder;
     for (size_t i = 0; i < f->lens; i++) {
         if (f->len[i] > (size_t)(end - p))
             continue;
         int32_t found = carat_vocab_find(&t->vocab, (carat_span){p, f->len[i]});
-        if (found >= 0 && (want ? t->trait[found] == want : t->trait[found] != 0)) {
+        if (found >= 0 && t->trait[found]) {
             *id = (uint32_t)found;
-            return true;
+            return f->len[i];
         }
     }
-    return false;
+    return 0;
 }
 
-const char *carat_finder_next(const carat_finder *f, const carat_tokenizer *t, const char *p, const char *end,
+const char *carat_finder_next(const carat_tokenizer *t, const char *p, const char *end, bool plain,
                               uint32_t *id)
 {
-    for (; f->begins && p < end; p++) {
-        unsigned pair = p + 1 < end ? two(p) : (unsigned)(unsigned char)*p << 8;
+    const carat_finder *f = &t->finder;
+    if (!f->begins || (plain && !f->ordinary))
+        return end;
+    for (size_t step; p < end; p += step) {
+        unsigned pair = p + 1 < end ? two(p) : 0;
         bool may = p + 1 == end || (f->begins[pair / 64] >> pair % 64 & 1);
-        if (may && begins_here(f, t, p, end, id))
+        size_t len = may ? begins_here(t, p, end, id) : 0;
+        if (len && !(plain && (t->trait[*id] & CARAT_TRAIT_SPECIAL)))
             return p;
+        step = len ? len : 1;
     }
     return end;
 }

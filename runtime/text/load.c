@@ -373,8 +373,7 @@ static carat_status enter_added(loader *l, uint32_t id, uint8_t trait)
         return carat_fail(l->err, CARAT_EFORMAT, "added token \"%.*s\" stands twice in added_tokens",
                           (int)(piece.len < 60 ? piece.len : 60), piece.data);
     t->trait[id] = trait;
-    carat_status st = carat_finder_add(&t->finder[0], piece, l->err);
-    return st || (trait & CARAT_TRAIT_SPECIAL) ? st : carat_finder_add(&t->finder[1], piece, l->err);
+    return carat_finder_add(&t->finder, piece, trait & CARAT_TRAIT_SPECIAL, l->err);
 }
 
 static carat_status read_added_tokens(loader *l, const part *p)

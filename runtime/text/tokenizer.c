@@ -49,8 +49,7 @@ void carat_tokenizer_close(carat_tokenizer *t)
     carat_free(t->single);
     carat_free(t->trait);
     carat_free(t->byte);
-    carat_finder_free(&t->finder[0]);
-    carat_finder_free(&t->finder[1]);
+    carat_finder_free(&t->finder);
     carat_free(t);
 }
 

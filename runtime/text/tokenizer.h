@@ -15,6 +15,7 @@ typedef struct carat_finder {
     uint64_t *begins; /* 65536 bits: some added token begins with these two bytes */
     uint32_t *len;    /* the lengths that occur, longest first */
     size_t lens, len_cap;
+    bool ordinary; /* some added token is not special: plain text is searched too */
 } carat_finder;
 
 struct carat_tokenizer {
@@ -24,20 +25,21 @@ struct carat_tokenizer {
         *single; /* [singles]: code point -> id + 1 of the piece that is this one character, 0: unknown */
     size_t singles;
     uint32_t byte_id[256];
-    uint8_t *trait;         /* [vocab.size] */
-    int16_t *byte;          /* [vocab.size]: what a byte piece stands for, else -1 */
-    carat_finder finder[2]; /* [0]: all added tokens, [1]: those that count in plain text too (not special) */
-    bool mark_spaces;       /* normalizer: " " -> "▁" */
-    bool unmark_spaces;     /* decoder: "▁" -> " " */
+    uint8_t *trait; /* [vocab.size] */
+    int16_t *byte;  /* [vocab.size]: what a byte piece stands for, else -1 */
+    carat_finder finder;
+    bool mark_spaces;   /* normalizer: " " -> "▁" */
+    bool unmark_spaces; /* decoder: "▁" -> " " */
 };
 
 /* load.c: fills *t (zeroed but for CARAT_VOCAB_INIT) from the text of a tokenizer.json. */
 carat_status carat_tokenizer_load(carat_tokenizer *t, const char *text, size_t len, carat_err *err);
 
 /* find.c: added tokens. */
-carat_status carat_finder_add(carat_finder *f, carat_span token, carat_err *err);
-/* Where the first added token in [p, end) begins (the longest, if several begin there), or end. */
-const char *carat_finder_next(const carat_finder *f, const carat_tokenizer *t, const char *p, const char *end,
+carat_status carat_finder_add(carat_finder *f, carat_span token, bool special, carat_err *err);
+/* Where the first added token in [p, end) begins (the longest, if several begin there), or end. In plain text special ones
+ * are passed over, as a whole: what begins inside one is not found either. */
+const char *carat_finder_next(const carat_tokenizer *t, const char *p, const char *end, bool plain,
                               uint32_t *id);
 void carat_finder_free(carat_finder *f);
 
