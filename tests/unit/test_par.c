@@ -6,7 +6,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/par.h"
 
-enum { TOTAL = 10007, PHASES = 50 };
+enum { TOTAL = 10007, PHASES = 20 };
 
 typedef struct job {
     atomic_uchar taken[PHASES][TOTAL];

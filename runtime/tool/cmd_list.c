@@ -1,0 +1,93 @@
+/* carat list WHAT: what this build offers, straight from the registries.           SPDX-License-Identifier: Apache-2.0
+ *
+ * One more registry: its folder exports a carat_listing; name it here twice. As with commands, this file reaches them by
+ * `extern`, so that the program's folder includes none of the folders above it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/cmd.h"
+#include "runtime/base/json.h"
+#include "runtime/format/format.h"
+#include "runtime/kernel/kernel.h"
+
+static const char *kernel_at(size_t i, const char **summary)
+{
+    const carat_kernels *k = carat_kernels_at(i);
+    if (!k)
+        return NULL;
+    *summary = k->usable() ? k->summary : "not usable on this machine";
+    return k->name;
+}
+
+static const char *format_at(size_t i, const char **summary)
+{
+    const carat_format *f = carat_format_at(i);
+    if (!f)
+        return NULL;
+    *summary = f->summary;
+    return f->name;
+}
+
+static const carat_listing kernels = {"kernels", kernel_at}, formats = {"formats", format_at};
+extern const carat_listing carat_schemes_listing, carat_methods_listing;
+
+static const carat_listing *const listings[] = {&carat_schemes_listing, &kernels, &carat_methods_listing,
+                                                &formats};
+enum { LISTINGS = sizeof listings / sizeof *listings };
+
+static void print_json(const carat_listing *l)
+{
+    carat_str out = CARAT_STR_INIT;
+    carat_jw w = carat_jw_begin(&out);
+    const char *name, *summary = NULL;
+    carat_jw_open(&w, '[');
+    for (size_t i = 0; (name = l->item(i, &summary)); i++) {
+        carat_jw_open(&w, '{');
+        carat_jw_key(&w, "name");
+        carat_jw_text(&w, name);
+        carat_jw_key(&w, "summary");
+        carat_jw_text(&w, summary);
+        carat_jw_close(&w);
+    }
+    carat_jw_close(&w);
+    puts(out.data);
+    carat_str_free(&out);
+}
+
+static int run(const void *args, carat_err *err)
+{
+    const carat_common *a = args;
+    carat_nearest near = {.word = a->pos[0]};
+    carat_str known = CARAT_STR_INIT;
+    for (size_t i = 0; i < LISTINGS; i++) {
+        const char *name, *summary = NULL;
+        if (strcmp(listings[i]->what, a->pos[0])) {
+            carat_nearest_try(&near, listings[i]->what);
+            carat_str_printf(&known, "%s%s", i ? ", " : "", listings[i]->what);
+            continue;
+        }
+        if (a->json)
+            print_json(listings[i]);
+        for (size_t k = 0; !a->json && (name = listings[i]->item(k, &summary)); k++)
+            printf("%-14s %s\n", name, summary ? summary : "");
+        carat_str_free(&known);
+        return 0;
+    }
+    if (near.best)
+        carat_fail(err, CARAT_EUSAGE, "list: nothing called %s; did you mean %s?", a->pos[0], near.best);
+    else
+        carat_fail(err, CARAT_EUSAGE, "list: nothing called %s; there are %s", a->pos[0], known.data);
+    carat_str_free(&known);
+    return carat_cmd_exit(CARAT_EUSAGE, err);
+}
+
+const carat_cmd carat_cmd_list = {
+    .name = "list",
+    .summary = "what this build offers: schemes, kernels, methods, formats",
+    .usage = "schemes|kernels|methods|formats [options]",
+    .example = "$ carat list kernels",
+    .args_size = sizeof(carat_common),
+    .npos_min = 1,
+    .npos_max = 1,
+    .run = run,
+};
