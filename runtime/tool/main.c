@@ -7,7 +7,8 @@
 
 #include "runtime/base/cmd.h"
 
-/* clang-format off: one a line, so that two new commands do not meet */
+/* One a line, so that two new commands do not meet. */
+/* clang-format off */
 extern const carat_cmd carat_cmd_inspect;
 extern const carat_cmd carat_cmd_quantize;
 extern const carat_cmd carat_cmd_convert;
