@@ -3,7 +3,14 @@
 #include <math.h>
 #include "runtime/model/session.h"
 
-/* x * factor, where transformers holds the factor in the weights' dtype or multiplies in f32 and rounds once. */
+/* sqrt(width), which transformers holds in a buffer and casts to the weights' dtype. */
+static double embed_scale(const carat_session *s, size_t width)
+{
+    float factor = (float)sqrt((double)width);
+    return (double)(s->numerics == CARAT_BF16 ? carat_bf16_round(factor) : factor);
+}
+
+/* x * factor: multiplied in f32, rounded once. */
 static void times(const carat_session *s, float *x, size_t n, double factor)
 {
     s->kern->scale(x, (float)factor, n);
@@ -32,8 +39,7 @@ static void embed_row(const carat_work *w, uint32_t unused, size_t t)
     const carat_weight *e = &w->m->embed;
     e->format->decode(e, (uint64_t)w->p->ids[t], 0, c->hidden, h);
     carat_round(s, h, c->hidden);
-    float factor = (float)sqrt((double)c->hidden); /* a buffer that is cast to the weights' dtype */
-    times(s, h, c->hidden, s->numerics == CARAT_BF16 ? carat_bf16_round(factor) : factor);
+    times(s, h, c->hidden, embed_scale(s, c->hidden));
     angles(s, false, c->head_dim, t, w->p->pos + t);
     angles(s, true, c->global_head_dim, t, w->p->pos + t);
 }
@@ -69,7 +75,7 @@ static void combine_row(const carat_work *w, uint32_t unused, size_t t)
     const carat_weight *table = &w->m->ple_table;
     table->format->decode(table, (uint64_t)w->p->ids[t], 0, layers * p, token);
     carat_round(s, token, layers * p);
-    times(s, token, layers * p, sqrt((double)p));
+    times(s, token, layers * p, embed_scale(s, p));
     carat_round(s, row, layers * p);
     times(s, row, layers * p, 1 / sqrt((double)c->hidden));
     for (size_t l = 0; l < layers; l++)
