@@ -1,0 +1,132 @@
+/* Reading a reference file.                                                        SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/tool/reference.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/mem.h"
+
+static const carat_tensor *find(const carat_reference *r, const char *name)
+{
+    for (size_t i = 0; i < r->file.n; i++)
+        if (!strcmp(r->file.tensors[i].name, name))
+            return &r->file.tensors[i];
+    return NULL;
+}
+
+static carat_status read_ids(carat_reference *r, carat_err *err)
+{
+    const carat_tensor *t = find(r, "input_ids");
+    if (!t)
+        return carat_fail(err, CARAT_EFORMAT,
+                          "no tensor input_ids; scripts/hf-reference makes reference files");
+    bool wide = t->dtype == CARAT_DT_I64;
+    if ((!wide && t->dtype != CARAT_DT_I32) || t->ndim != 1 || !t->dim[0])
+        return carat_fail(err, CARAT_EFORMAT,
+                          "input_ids: %s with %" PRIu32 " dimensions, wants I64 [n] and n > 0",
+                          carat_dtype_name(t->dtype), t->ndim);
+    r->ids.n = (size_t)t->dim[0];
+    r->ids.v = carat_alloc(r->ids.n, sizeof *r->ids.v, err);
+    if (!r->ids.v)
+        return CARAT_ENOMEM;
+    for (size_t i = 0; i < r->ids.n; i++) {
+        int64_t id = 0;
+        int32_t narrow = 0;
+        memcpy(wide ? (void *)&id : (void *)&narrow, t->data + i * (wide ? 8 : 4), wide ? 8 : 4);
+        id = wide ? id : narrow;
+        if (id < 0 || id > INT32_MAX)
+            return carat_fail(err, CARAT_EFORMAT, "input_ids: %" PRId64 " at position %zu is no id", id, i);
+        r->ids.v[i] = (int32_t)id;
+    }
+    return CARAT_OK;
+}
+
+static carat_status check(const carat_reference *r, const carat_tensor *t, uint64_t cols, carat_err *err)
+{
+    if (t->dtype != CARAT_DT_F32 || t->ndim != 2 || t->dim[0] != r->ids.n || t->dim[1] != cols)
+        return carat_fail(err, CARAT_EFORMAT,
+                          "%s: %s [%" PRIu64 ", %" PRIu64 "] in %" PRIu32
+                          " dimensions, %zu ids and this model want F32 [%zu, %" PRIu64 "]",
+                          t->name, carat_dtype_name(t->dtype), t->dim[0], t->ndim > 1 ? t->dim[1] : 0,
+                          t->ndim, r->ids.n, r->ids.n, cols);
+    for (uint64_t i = 0; i < t->dim[0] * t->dim[1]; i++)
+        if (!isfinite(carat_tensor_f32(t, i)))
+            return carat_fail(err, CARAT_EFORMAT,
+                              "%s: value %" PRIu64 " of row %" PRIu64
+                              " is not finite: nothing can be compared to it",
+                              t->name, i % cols, i / cols);
+    return CARAT_OK;
+}
+
+/* Every tensor that this program would compare: embed, block.N, norm, with and without _bf16. */
+static carat_status check_taps(const carat_reference *r, const carat_model_info *info, carat_err *err)
+{
+    for (size_t i = 0; i < r->file.n; i++) {
+        const carat_tensor *t = &r->file.tensors[i];
+        bool tap = !strncmp(t->name, "block.", 6) || !strncmp(t->name, "embed", 5) ||
+                   !strncmp(t->name, "norm", 4);
+        carat_status st = tap ? check(r, t, info->hidden, err) : CARAT_OK;
+        if (st)
+            return st;
+    }
+    return CARAT_OK;
+}
+
+static carat_status check_all(carat_reference *r, const carat_model_info *info, carat_err *err)
+{
+    carat_status st = read_ids(r, err);
+    if (!st && carat_ids_check(&r->ids, info->vocab, err))
+        st = CARAT_EFORMAT;
+    if (st)
+        return st;
+    r->logits = find(r, "logits");
+    r->logits_bf16 = find(r, "logits_bf16");
+    if (!r->logits)
+        return carat_fail(err, CARAT_EFORMAT, "no tensor logits; scripts/hf-reference makes reference files");
+    st = check(r, r->logits, info->vocab, err);
+    if (!st && r->logits_bf16)
+        st = check(r, r->logits_bf16, info->vocab, err);
+    return st ? st : check_taps(r, info, err);
+}
+
+carat_status carat_reference_open(const char *path, const carat_model_info *info, carat_reference *out,
+                                  carat_err *err)
+{
+    carat_reference r = {0};
+    carat_status st = carat_map_open(path, &r.map, err);
+    if (st)
+        return st;
+    st = carat_safetensors_parse(r.map.data, r.map.size, 0, &r.arena, &r.file, err);
+    if (!st)
+        st = check_all(&r, info, err);
+    if (st) {
+        carat_reference_close(&r);
+        return carat_fail_in(err, st, path);
+    }
+    *out = r;
+    return CARAT_OK;
+}
+
+void carat_reference_close(carat_reference *r)
+{
+    carat_ids_free(&r->ids);
+    carat_arena_free(&r->arena);
+    carat_map_close(&r->map);
+    *r = (carat_reference){0};
+}
+
+const carat_tensor *carat_reference_tap(const carat_reference *r, const char *name, bool bf16)
+{
+    char full[64];
+    snprintf(full, sizeof full, "%s%s", name, bf16 ? "_bf16" : "");
+    return find(r, full);
+}
+
+double carat_reference_largest(const carat_tensor *t)
+{
+    double largest = 0;
+    for (uint64_t i = 0; i < t->dim[0] * t->dim[1]; i++)
+        largest = fmax(largest, fabs((double)carat_tensor_f32(t, i)));
+    return largest;
+}

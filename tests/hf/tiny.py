@@ -1,0 +1,173 @@
+# Tiny random Gemma 4 checkpoints, saved by the real transformers classes.           SPDX-License-Identifier: Apache-2.0
+"""
+draw(seed, family) picks a shape, build(spec, path) makes the model and saves it. Nothing is left at its default: every norm,
+scalar and table is random; sliding windows are a few tokens wide, so that prompts cross them many times; sizes are not all
+multiples of a vector register.
+"""
+import json
+import os
+import random
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from transformers import Gemma4Config, Gemma4ForCausalLM, Gemma4ForConditionalGeneration, Gemma4TextConfig
+
+transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
+
+SLIDING, FULL = "sliding_attention", "full_attention"
+
+
+def script(name):
+    """The functions of scripts/NAME (which has no .py) as a module."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", name)
+    loader = SourceFileLoader(name.replace("-", "_"), path)
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+def kinds(r, layers, shared):
+    """A pattern of layer kinds; both occur before the first shared layer, and the last is always full."""
+    while True:
+        period = r.choice([2, 3, 4, 5, 6])
+        k = [FULL if i % period == period - 1 else SLIDING for i in range(layers)]
+        if r.random() < 0.3:
+            k = [r.choice([FULL, SLIDING, SLIDING]) for _ in range(layers)]
+        k[-1] = FULL
+        if set(k[:layers - shared] if shared else k) == {FULL, SLIDING}:
+            return k
+
+
+def draw(seed, family):
+    """family: "e2b" (PLE, shared K/V, double-wide MLP), "e4b" (PLE, shared K/V), "31b" (K=V, fewer global heads)."""
+    r = random.Random(f"{family}{seed}")
+    dense = family == "31b"
+    layers = r.randint(4, 12)
+    shared = 0 if dense else r.randint(1, max(1, layers - 3))
+    layers = max(layers, shared + 2)
+    heads = r.choice([2, 4, 4, 8])
+    kv = r.choice([k for k in ((2, 4) if dense else (1,) if family == "e2b" else (1, 2)) if heads % k == 0])
+    text = dict(
+        vocab_size=r.choice([128, 300, 512, 1000]), hidden_size=r.choice([48, 64, 72, 96, 128]),
+        intermediate_size=r.choice([36, 64, 96, 160]), num_hidden_layers=layers, num_attention_heads=heads,
+        num_key_value_heads=kv, head_dim=r.choice([8, 16, 32]), global_head_dim=r.choice([16, 32, 64]),
+        layer_types=kinds(r, layers, shared), sliding_window=r.choice([3, 5, 8, 16]), num_kv_shared_layers=shared,
+        hidden_size_per_layer_input=0 if dense else r.choice([8, 16, 20]), use_double_wide_mlp=family == "e2b",
+        attention_k_eq_v=dense, num_global_key_value_heads=r.choice([1, None]) if dense else None,
+        use_bidirectional_attention="vision" if dense else None, final_logit_softcapping=r.choice([30.0, 30.0, 12.0, None]),
+        rms_norm_eps=r.choice([1e-6, 1e-6, 1e-5]), max_position_embeddings=r.choice([512, 4096]),
+        pad_token_id=0, bos_token_id=2, eos_token_id=1)
+    text["vocab_size_per_layer_input"] = text["vocab_size"]
+    if r.random() < 0.3:
+        text["rope_parameters"] = {
+            SLIDING: {"rope_type": "default", "rope_theta": r.choice([5e3, 1e4])},
+            FULL: {"rope_type": "proportional", "partial_rotary_factor": r.choice([0.25, 0.5]), "rope_theta": r.choice([1e5, 1e6])}}
+    form = r.choice(["released", "released", "per_layer"])
+    return dict(family=family, seed=seed, text=text, text_only=r.random() < 0.3, form=form,
+                shards=r.choice([0, 0, 2]), unused_kv=not dense and r.random() < 0.5, dtype="bfloat16",
+                tied=r.random() < 0.9)
+
+
+def describe(spec):
+    t = spec["text"]
+    pattern = "".join("F" if k == FULL else "s" for k in t["layer_types"])
+    if t["num_kv_shared_layers"]:
+        pattern = pattern[:-t["num_kv_shared_layers"]] + "|" + pattern[-t["num_kv_shared_layers"]:]
+    marks = [spec["form"], "text-only" if spec["text_only"] else "", "shards" if spec["shards"] else "",
+             "unused-kv" if spec["unused_kv"] else "", "" if spec["tied"] else "untied",
+             "" if spec["dtype"] == "bfloat16" else spec["dtype"]]
+    return (f"H{t['hidden_size']} {pattern} {t['num_attention_heads']}/{t['num_key_value_heads']}"
+            f"{'/' + str(t.get('num_global_key_value_heads')) if t.get('num_global_key_value_heads') else ''} "
+            f"d{t['head_dim']}/{t['global_head_dim']} w{t['sliding_window']} V{t['vocab_size']} " + " ".join(filter(None, marks)))
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+def fill(name, t, spec, g):
+    def normal(std):
+        return torch.randn(t.shape, generator=g) * std
+
+    if name.endswith("layer_scalar"):
+        return 0.6 + 0.5 * torch.rand(t.shape, generator=g)
+    if t.ndim == 1:
+        if name.endswith(("model.norm.weight", "language_model.norm.weight")):
+            # random signs: otherwise the tied head makes each token predict itself
+            signs = 2.0 * torch.randint(0, 2, t.shape, generator=g) - 1
+            return 2.5 * signs * (1 + normal(0.15))
+        # small branches keep the random network well conditioned: its bf16 run stays near its f32 run
+        mean = 0.35 if ".post_" in name or "k_norm" in name else 1.0
+        return mean * (1 + normal(0.15))
+    width = t.shape[-1]
+    if "embed_tokens_per_layer" in name:
+        width = spec["text"]["hidden_size_per_layer_input"]
+    w = normal(width ** -0.5)
+    w[:, torch.randint(0, t.shape[1], (1,), generator=g)] *= 3  # an outlier column
+    return w
+
+
+def randomize(model, spec):
+    g = torch.Generator().manual_seed(spec["seed"] + 1000)
+    state = model.state_dict()
+    with torch.no_grad():
+        for name in sorted(state):
+            if name == "lm_head.weight" and spec["tied"]:
+                continue
+            state[name].copy_(fill(name, state[name], spec, g))
+    model.tie_weights()
+
+
+def released_keys(config, spec):
+    """per_layer_config -> the keys of the released files."""
+    text = config.get("text_config", config)
+    del text["per_layer_config"]
+    for key in ("global_head_dim", "num_global_key_value_heads"):
+        text[key] = spec["text"].get(key)
+
+
+def add_unused_kv(path, spec):
+    """k/v of the KV-shared layers, which the released files carry and nobody reads."""
+    t, g = spec["text"], torch.Generator().manual_seed(spec["seed"] + 2000)
+    file = os.path.join(path, "model.safetensors")
+    state = load_file(file)
+    prefix = "model." if spec["text_only"] else "model.language_model."
+    for i in range(t["num_hidden_layers"] - t["num_kv_shared_layers"], t["num_hidden_layers"]):
+        d = t["global_head_dim"] if t["layer_types"][i] == FULL else t["head_dim"]
+        rows = t["num_key_value_heads"] * d
+        for name, shape in (("k_proj", (rows, t["hidden_size"])), ("v_proj", (rows, t["hidden_size"])), ("k_norm", (d,))):
+            state[f"{prefix}layers.{i}.self_attn.{name}.weight"] = torch.randn(shape, generator=g).to(getattr(torch, spec["dtype"]))
+    save_file(state, file, metadata={"format": "pt"})
+
+
+def build(spec, path):
+    """Makes and saves the checkpoint of `spec` in the directory `path`."""
+    if spec["text_only"]:
+        model = Gemma4ForCausalLM(Gemma4TextConfig(**spec["text"], tie_word_embeddings=spec["tied"]))
+    else:
+        config = Gemma4Config(text_config={**spec["text"], "tie_word_embeddings": spec["tied"]}, vision_config=None, audio_config=None,
+                              tie_word_embeddings=spec["tied"])
+        model = Gemma4ForConditionalGeneration(config)
+    randomize(model, spec)
+    limit = "50GB"
+    model.to(getattr(torch, spec["dtype"]))
+    if spec["shards"]:
+        limit = max(sum(p.numel() * p.element_size() for p in model.parameters()) // spec["shards"], 1)
+    model.save_pretrained(path, max_shard_size=limit)
+    file = os.path.join(path, "config.json")
+    config = json.load(open(file))
+    if spec["form"] == "released":
+        released_keys(config, spec)
+        json.dump(config, open(file, "w"), indent=2)
+    if spec["unused_kv"] and not spec["shards"]:
+        add_unused_kv(path, spec)
+
+
+def ids(spec, n, salt=0):
+    """A prompt of n ids: BOS, then ordinary tokens."""
+    r = random.Random(f"{spec['family']}{spec['seed']}ids{salt}")
+    special = {0, 1, 2}
+    vocab = [i for i in range(spec["text"]["vocab_size"]) if i not in special]
+    return [2] + [r.choice(vocab) for _ in range(n - 1)]
