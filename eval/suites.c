@@ -1,0 +1,19 @@
+/* The registry of suites.                                                         SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "eval/suite.h"
+
+static const carat_suite *const suites[] = {&carat_suite_perplexity, &carat_suite_kld};
+
+const carat_suite *carat_suite_at(size_t i)
+{
+    return i < sizeof suites / sizeof *suites ? suites[i] : NULL;
+}
+
+const carat_suite *carat_suite_named(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
+        if (strlen(suites[i]->name) == len && memcmp(suites[i]->name, name, len) == 0)
+            return suites[i];
+    return NULL;
+}

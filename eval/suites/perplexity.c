@@ -1,0 +1,125 @@
+/* Perplexity of a text, or of the replies of conversations.                        SPDX-License-Identifier: Apache-2.0
+ *
+ * nll(token) = log sum exp(logits) - logits[token], in nats, f64. perplexity = exp(mean nll); bits_per_byte = total nll / ln 2 /
+ * bytes of the scored text, which does not depend on the tokenizer. Windows and BOS: windows.h. */
+#include <math.h>
+#include <stdio.h>
+
+#include "eval/windows.h"
+
+typedef struct perplexity {
+    const carat_eval *e;
+    carat_windows windows;
+    double *nll; /* of the item under way */
+    const carat_window *at;
+} perplexity;
+
+static void close_suite(void *state)
+{
+    perplexity *p = state;
+    carat_windows_close(&p->windows);
+    carat_free(p->nll);
+    carat_free(p);
+}
+
+static carat_status open_suite(const carat_eval *e, void **state, size_t *items, carat_err *err)
+{
+    perplexity *p = carat_alloc(1, sizeof *p, err);
+    if (!p)
+        return CARAT_ENOMEM;
+    p->e = e;
+    carat_status st = carat_windows_open(e, "perplexity", &p->windows, err);
+    if (!st && !(p->nll = carat_alloc(e->context, sizeof *p->nll, err)))
+        st = CARAT_ENOMEM;
+    if (st) {
+        close_suite(p);
+        return st;
+    }
+    *state = p;
+    *items = p->windows.n;
+    return CARAT_OK;
+}
+
+static size_t size_of(const void *state, size_t i)
+{
+    const carat_window *w = &((const perplexity *)state)->windows.window[i];
+    return w->n - w->from;
+}
+
+static void row(void *ctx, size_t pos, const float *logits)
+{
+    const perplexity *p = ctx;
+    carat_backend *b = p->e->model;
+    size_t scored = pos + 1; /* these logits predict the next token */
+    p->nll[scored - p->at->from] = b->log_sum(b->self, logits) - (double)logits[p->at->ids[scored]];
+}
+
+static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
+{
+    perplexity *p = state;
+    uint64_t bytes;
+    p->at = &p->windows.window[i];
+    carat_backend *b = p->e->model;
+    carat_status st = b->score(b->self, p->at->ids, p->at->n - 1, p->at->from - 1, row, p, err);
+    if (st || (st = carat_window_bytes(p->e, p->at, &bytes, err)))
+        return st;
+    carat_jw_key(w, "bytes");
+    carat_jw_u64(w, bytes);
+    carat_jw_key(w, "nll");
+    carat_jw_open(w, '[');
+    for (size_t k = 0; k < p->at->n - p->at->from; k++)
+        carat_jw_f64(w, p->nll[k]);
+    carat_jw_close(w);
+    return CARAT_OK;
+}
+
+static carat_estimate scaled(carat_estimate e, double factor)
+{
+    return (carat_estimate){e.value * factor, e.error * factor, e.low * factor, e.high * factor, e.n};
+}
+
+static carat_status report(void *state, const carat_json *const *results, size_t n, carat_results *out, carat_err *err)
+{
+    const perplexity *p = state;
+    carat_series s;
+    carat_estimate nll;
+    double bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t b;
+        carat_status st = carat_json_u64(carat_json_get(results[i], "bytes"), "bytes", 0, UINT64_MAX, &b, err);
+        if (st)
+            return st;
+        bytes += (double)b;
+    }
+    carat_status st = carat_series_read(results, n, "nll", &s, err);
+    if (st)
+        return st;
+    carat_observations o = carat_series_of(&s, p->e->seed);
+    st = carat_estimate_mean(&o, &nll, err);
+    carat_series_free(&s);
+    if (st)
+        return st;
+    double ppl = exp(nll.value), per_byte = bytes > 0 ? (double)nll.n / bytes : NAN;
+    out->metric[out->n++] = (carat_metric){"perplexity", {ppl, ppl * nll.error, exp(nll.low), exp(nll.high), nll.n}};
+    out->metric[out->n++] = (carat_metric){"nll_per_token", nll};
+    out->metric[out->n++] = (carat_metric){"bits_per_byte", scaled(nll, per_byte / log(2))};
+    carat_estimate byte = scaled(nll, per_byte);
+    double bppl = exp(byte.value);
+    out->metric[out->n++] = (carat_metric){"byte_perplexity", {bppl, bppl * byte.error, exp(byte.low), exp(byte.high), nll.n}};
+    snprintf(out->note, sizeof out->note, "%s; errors and intervals over clusters of %d tokens",
+             p->windows.chat           ? "loss on the last reply of each conversation, its <turn|> included"
+             : p->e->model->bos >= 0 ? "BOS opens every window and is not scored; every text token is scored once"
+                                       : "no BOS; the first token of the text is not scored",
+             CARAT_CLUSTER_TOKENS);
+    return CARAT_OK;
+}
+
+const carat_suite carat_suite_perplexity = {
+    .name = "perplexity",
+    .summary = "how well the model predicts a text (or replies): per token and per byte",
+    .open = open_suite,
+    .size = size_of,
+    .item = item,
+    .report = report,
+    .close = close_suite,
+};

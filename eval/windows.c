@@ -1,0 +1,247 @@
+/* Text -> windows of token ids, every token scored exactly once.                   SPDX-License-Identifier: Apache-2.0 */
+#include "eval/windows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/file.h"
+
+enum { MAX_TEXT = 1 << 30 };
+
+static carat_status add_window(carat_windows *w, size_t *cap, carat_window one, carat_err *err)
+{
+    carat_status st = carat_grow((void **)&w->window, cap, w->n + 1, sizeof one, err);
+    if (!st)
+        w->window[w->n++] = one;
+    return st;
+}
+
+/* ---- plain text ---------------------------------------------------------------------------------------------- */
+
+static carat_status text_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out, carat_err *err)
+{
+    int32_t *ids = NULL;
+    size_t n, cap = 0, bos = e->model->bos >= 0;
+    carat_status st = carat_encode(e->model->tokenizer, text, len, 0, &ids, &n, err);
+    if (st)
+        return st;
+    size_t room = e->context - bos, stride = e->stride;
+    for (size_t at = 0, scored = 0; scored < n && !st; at += stride) {
+        size_t end = n - at < room ? n : at + room, m = end - at + bos;
+        int32_t *copy = carat_arena_alloc(&out->arena, m, sizeof *copy, err);
+        if (!copy) {
+            st = CARAT_ENOMEM;
+            break;
+        }
+        if (bos)
+            copy[0] = e->model->bos;
+        memcpy(copy + bos, ids + at, (end - at) * sizeof *copy);
+        size_t from = scored - at + bos;
+        /* without a BOS the very first token has nothing to be predicted from */
+        carat_window one = {copy, m, from ? from : 1};
+        if (one.from < one.n)
+            st = add_window(out, &cap, one, err);
+        scored = end;
+        if (e->limit && out->n == e->limit)
+            break;
+    }
+    carat_release(ids);
+    return st;
+}
+
+/* ---- conversations ------------------------------------------------------------------------------------------- */
+
+static carat_status message(const carat_json *m, const char **role, const char **content, carat_err *err)
+{
+    carat_status st = carat_json_text(carat_json_get(m, "role"), "role", role, err);
+    return st ? st : carat_json_text(carat_json_get(m, "content"), "content", content, err);
+}
+
+static void trimmed(carat_str *out, const char *text)
+{
+    size_t len = strlen(text);
+    while (len && strchr(" \t\r\n", text[len - 1]))
+        len--;
+    while (len && strchr(" \t\r\n", *text)) {
+        text++;
+        len--;
+    }
+    carat_str_add(out, text, len);
+}
+
+/* The conversation up to where the last reply begins, and that reply. */
+static carat_status frame(const carat_json *messages, bool large, carat_str *prompt, carat_str *reply, carat_err *err)
+{
+    carat_str_puts(prompt, "<bos>");
+    for (const carat_json *m = carat_json_first(messages); m; m = carat_json_next(m)) {
+        const char *role, *content;
+        carat_status st = message(m, &role, &content, err);
+        if (st)
+            return st;
+        bool assistant = strcmp(role, "assistant") == 0 || strcmp(role, "model") == 0;
+        if (!assistant && strcmp(role, "user") != 0 && strcmp(role, "system") != 0)
+            return carat_fail(err, CARAT_EFORMAT, "role '%s': system, user or assistant", role);
+        if (assistant && !carat_json_next(m)) {
+            carat_str_puts(prompt, large ? "<|turn>model\n<|channel>thought\n<channel|>" : "<|turn>model\n");
+            trimmed(reply, content);
+            carat_str_puts(reply, "<turn|>");
+            return CARAT_OK;
+        }
+        carat_str_printf(prompt, "<|turn>%s\n", assistant ? "model" : role);
+        trimmed(prompt, content);
+        carat_str_puts(prompt, "<turn|>\n");
+    }
+    return carat_fail(err, CARAT_EFORMAT, "a conversation must end with a message of the assistant");
+}
+
+static carat_status one_chat(const carat_eval *e, const carat_json *line, carat_windows *out, carat_window *one, carat_err *err)
+{
+    carat_str prompt = CARAT_STR_INIT, reply = CARAT_STR_INIT;
+    int32_t *a = NULL, *b = NULL;
+    size_t na = 0, nb = 0;
+    carat_status st = frame(carat_json_get(line, "messages"), e->model->large, &prompt, &reply, err);
+    if (st || (st = carat_encode(e->model->tokenizer, prompt.data, prompt.len, 0, &a, &na, err)) ||
+        (st = carat_encode(e->model->tokenizer, reply.data, reply.len, 0, &b, &nb, err)))
+        goto out;
+    if (na + nb > e->context) {
+        st = carat_fail(err, CARAT_EUSAGE, "a conversation of %zu tokens: --context %" PRIu32 " is too small", na + nb, e->context);
+        goto out;
+    }
+    int32_t *ids = carat_arena_alloc(&out->arena, na + nb, sizeof *ids, err);
+    if (!ids) {
+        st = CARAT_ENOMEM;
+        goto out;
+    }
+    memcpy(ids, a, na * sizeof *ids);
+    memcpy(ids + na, b, nb * sizeof *ids);
+    *one = (carat_window){ids, na + nb, na};
+out:
+    carat_release(a);
+    carat_release(b);
+    carat_str_free(&prompt);
+    carat_str_free(&reply);
+    return st;
+}
+
+static carat_status chat_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out, carat_err *err)
+{
+    size_t cap = 0, number = 0;
+    carat_status st = CARAT_OK;
+    out->chat = true;
+    for (const char *p = text, *end = text + len; p < end && !st;) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
+        carat_json *line = NULL;
+        carat_window one;
+        number++;
+        if (stop > p) {
+            if (!(st = carat_json_parse(p, (size_t)(stop - p), &line, err)) && !(st = one_chat(e, line, out, &one, err)))
+                st = add_window(out, &cap, one, err);
+            carat_json_free(line);
+            if (st) {
+                char where[32];
+                snprintf(where, sizeof where, "line %zu", number);
+                carat_fail_in(err, st, where);
+            }
+        }
+        p = stop + 1;
+        if (e->limit && out->n == e->limit)
+            break;
+    }
+    return st;
+}
+
+/* ---- both ---------------------------------------------------------------------------------------------------- */
+
+static carat_status check(const carat_eval *e, const char *suite, carat_err *err)
+{
+    if (!e->data)
+        return carat_fail(err, CARAT_EUSAGE, "%s needs a text: --data %s=FILE", suite, suite);
+    if (!e->model->tokenizer)
+        return carat_fail(err, CARAT_EFORMAT, "the model has no readable tokenizer.json, which %s needs", suite);
+    if (e->context < 2 || e->stride < 1 || e->stride > e->context - 1)
+        return carat_fail(err, CARAT_EUSAGE, "--context %" PRIu32 " --stride %" PRIu32 ": the stride is from 1 to context - 1",
+                          e->context, e->stride);
+    return CARAT_OK;
+}
+
+carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_windows *out, carat_err *err)
+{
+    char *text;
+    size_t len;
+    *out = (carat_windows){0};
+    carat_status st = check(e, suite, err);
+    if (st || (st = carat_read_file(e->data, MAX_TEXT, &text, &len, err)))
+        return st;
+    st = carat_ends(e->data, ".jsonl") ? chat_windows(e, text, len, out, err) : text_windows(e, text, len, out, err);
+    free(text);
+    if (!st && !out->n)
+        st = carat_fail(err, CARAT_EFORMAT, "no token to score");
+    if (st) {
+        carat_windows_close(out);
+        return carat_fail_in(err, st, e->data);
+    }
+    return CARAT_OK;
+}
+
+void carat_windows_close(carat_windows *w)
+{
+    free(w->window);
+    carat_arena_free(&w->arena);
+    *w = (carat_windows){0};
+}
+
+carat_status carat_window_bytes(const carat_eval *e, const carat_window *w, uint64_t *bytes, carat_err *err)
+{
+    *bytes = 0;
+    for (size_t i = w->from; i < w->n; i++) {
+        char *text;
+        size_t len;
+        carat_status st = carat_decode(e->model->tokenizer, w->ids + i, 1, 0, &text, &len, err);
+        if (st)
+            return st;
+        *bytes += strcmp(text, "\xef\xbf\xbd") == 0 ? 1 : len; /* a byte token that is no character alone */
+        carat_release(text);
+    }
+    return CARAT_OK;
+}
+
+/* ---- what items wrote ---------------------------------------------------------------------------------------- */
+
+carat_status carat_series_read(const carat_json *const *results, size_t n, const char *key, carat_series *out, carat_err *err)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++)
+        total += carat_json_count(carat_json_get(results[i], key));
+    *out = (carat_series){carat_alloc(total, sizeof(double), err), carat_alloc(total, sizeof(uint32_t), err), 0};
+    if (!out->value || !out->cluster) {
+        carat_series_free(out);
+        return CARAT_ENOMEM;
+    }
+    uint32_t cluster = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        for (const carat_json *v = carat_json_first(carat_json_get(results[i], key)); v; v = carat_json_next(v), k++) {
+            cluster += k > 0 && k % CARAT_CLUSTER_TOKENS == 0;
+            carat_status st = carat_json_f64(v, key, &out->value[out->n], err);
+            if (st) {
+                carat_series_free(out);
+                return st;
+            }
+            out->cluster[out->n++] = cluster;
+        }
+        cluster++;
+    }
+    return CARAT_OK;
+}
+
+void carat_series_free(carat_series *s)
+{
+    carat_free(s->value);
+    carat_free(s->cluster);
+    *s = (carat_series){0};
+}
+
+carat_observations carat_series_of(const carat_series *s, uint64_t seed)
+{
+    return (carat_observations){s->value, s->cluster, s->n, seed};
+}

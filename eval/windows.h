@@ -1,0 +1,43 @@
+/* Text -> windows of token ids, every token scored exactly once.                   SPDX-License-Identifier: Apache-2.0
+ *
+ * Plain text: window k = BOS + text tokens [k * stride, k * stride + context - 1); a token is scored in the first window that
+ * holds it. BOS is never scored. Chat (a .jsonl file, one {"messages": [{"role", "content"}, ...]} a line): a window is one conversation in
+ * Gemma 4's framing, and what is scored is the last reply with its closing <turn|>. */
+#ifndef CARAT_EVAL_WINDOWS_H
+#define CARAT_EVAL_WINDOWS_H
+
+#include "eval/suite.h"
+#include "runtime/base/mem.h"
+
+typedef struct carat_window {
+    const int32_t *ids;
+    size_t n;    /* ids in the window */
+    size_t from; /* first scored one, >= 1 */
+} carat_window;
+
+typedef struct carat_windows {
+    carat_window *window;
+    size_t n;
+    bool chat;
+    carat_arena arena;
+} carat_windows;
+
+carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_windows *out, carat_err *err);
+void carat_windows_close(carat_windows *w);
+/* Bytes of text that the scored tokens of a window stand for. */
+carat_status carat_window_bytes(const carat_eval *e, const carat_window *w, uint64_t *bytes, carat_err *err);
+
+/* Clusters for the statistics: blocks of this many scored tokens of one window. */
+enum { CARAT_CLUSTER_TOKENS = 64 };
+
+/* Collects arrays of numbers that items wrote under `key`, in order, with their clusters (value and cluster: carat_free). */
+typedef struct carat_series {
+    double *value;
+    uint32_t *cluster;
+    size_t n;
+} carat_series;
+carat_status carat_series_read(const carat_json *const *results, size_t n, const char *key, carat_series *out, carat_err *err);
+void carat_series_free(carat_series *s);
+carat_observations carat_series_of(const carat_series *s, uint64_t seed);
+
+#endif
