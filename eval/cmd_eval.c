@@ -37,7 +37,8 @@ static carat_status pick_suites(struct job *j, carat_err *err)
         size_t len = strcspn(p, ",");
         const carat_suite *s = carat_suite_named(p, len);
         if (!s)
-            return carat_fail(err, CARAT_EUSAGE, "unknown suite %.*s; `carat list suites` names them", (int)len, p);
+            return carat_fail(err, CARAT_EUSAGE, "unknown suite %.*s; `carat list suites` names them",
+                              (int)len, p);
         if (j->n_suites == MAX_SUITES)
             return carat_fail(err, CARAT_EUSAGE, "more than %d suites", MAX_SUITES);
         j->suite[j->n_suites++] = s;
@@ -63,12 +64,14 @@ static carat_status check_args(const struct args *a, carat_err *err)
     for (size_t i = 0; i < a->data.n; i++) {
         size_t len = strcspn(a->data.item[i], "=");
         if (!a->data.item[i][len] || !carat_suite_named(a->data.item[i], len))
-            return carat_fail(err, CARAT_EUSAGE, "--data %s: SUITE=FILE, with a suite of `carat list suites`", a->data.item[i]);
+            return carat_fail(err, CARAT_EUSAGE, "--data %s: SUITE=FILE, with a suite of `carat list suites`",
+                              a->data.item[i]);
     }
     if (a->context < 2 || a->context > 1 << 20)
         return carat_fail(err, CARAT_EUSAGE, "--context %" PRId64 ": from 2 to %d", a->context, 1 << 20);
     if (a->stride < 0 || a->stride > a->context - 1)
-        return carat_fail(err, CARAT_EUSAGE, "--stride %" PRId64 ": from 1 to context - 1 = %" PRId64, a->stride, a->context - 1);
+        return carat_fail(err, CARAT_EUSAGE, "--stride %" PRId64 ": from 1 to context - 1 = %" PRId64,
+                          a->stride, a->context - 1);
     if (a->limit < 0)
         return carat_fail(err, CARAT_EUSAGE, "--limit %" PRId64 ": 0 or more items", a->limit);
     return CARAT_OK;
@@ -152,7 +155,8 @@ static carat_status compute(struct job *j, const carat_suite *s, void *state, si
     carat_status st = CARAT_OK;
     for (size_t i = 0; i < items && !st; i++) {
         if (carat_interrupted())
-            st = carat_fail(err, CARAT_EINTR, "interrupted after %zu of %zu items; the same command goes on", i, items);
+            st = carat_fail(err, CARAT_EINTR, "interrupted after %zu of %zu items; the same command goes on",
+                            i, items);
         else if (!carat_run_find(&j->run, s->name, i))
             st = compute_item(j, s, state, i, err);
         done += s->size(state, i);
@@ -241,7 +245,8 @@ out:
 static carat_status open_models(struct job *j, carat_err *err)
 {
     const struct args *a = j->a;
-    carat_local_options o = {a->common.pos[0], a->numerics, a->kernels, (uint32_t)a->context, (uint32_t)a->common.threads};
+    carat_local_options o = {a->common.pos[0], a->numerics, a->kernels, (uint32_t)a->context,
+                             (uint32_t)a->common.threads};
     carat_status st = carat_backend_local(&o, &j->model, err);
     if (st || !a->reference || (carat_is_file(a->reference) && !carat_ends(a->reference, ".safetensors")))
         return st;
@@ -256,8 +261,8 @@ static carat_status run_job(struct job *j, carat_err *err)
     carat_results results[MAX_SUITES];
     memset(results, 0, sizeof results);
     carat_status st = pick_suites(j, err);
-    if (st || (st = check_args(j->a, err)) || (st = open_models(j, err)) || (st = pin_method(j, &header, err)) ||
-        (st = carat_run_open(j->a->out, header.data, &j->run, err)))
+    if (st || (st = check_args(j->a, err)) || (st = open_models(j, err)) ||
+        (st = pin_method(j, &header, err)) || (st = carat_run_open(j->a->out, header.data, &j->run, err)))
         goto out;
     for (size_t i = 0; i < j->n_suites && !st; i++)
         if (!(st = run_suite(j, j->suite[i], &results[i], err)))
@@ -307,13 +312,17 @@ static int run(const void *args, carat_err *err)
 #define AT(field) offsetof(struct args, field)
 static const carat_opt options[] = {
     {"suite", 's', CARAT_OPT_TEXT, AT(suites), "NAME[,NAME]", "what to measure: perplexity, kld"},
-    {"data", 0, CARAT_OPT_LIST, AT(data), "SUITE=FILE", "UTF-8 text, or conversations (.jsonl: {\"messages\": [...]} a line)"},
-    {"output", 'o', CARAT_OPT_TEXT, AT(out), "RUN", "keep the run in this directory; the same command goes on with it"},
+    {"data", 0, CARAT_OPT_LIST, AT(data), "SUITE=FILE",
+     "UTF-8 text, or conversations (.jsonl: {\"messages\": [...]} a line)"},
+    {"output", 'o', CARAT_OPT_TEXT, AT(out), "RUN",
+     "keep the run in this directory; the same command goes on with it"},
     {"context", 'c', CARAT_OPT_INT, AT(context), "N", "tokens in a window, BOS included (512)"},
-    {"stride", 0, CARAT_OPT_INT, AT(stride), "N", "text tokens from window to window (context - 1: disjoint)"},
+    {"stride", 0, CARAT_OPT_INT, AT(stride), "N",
+     "text tokens from window to window (context - 1: disjoint)"},
     {"limit", 0, CARAT_OPT_INT, AT(limit), "N", "the first N windows or conversations only"},
     {"reference", 0, CARAT_OPT_TEXT, AT(reference), "MODEL|FILE", "what kld compares with"},
-    {"write-reference", 0, CARAT_OPT_TEXT, AT(write_reference), "FILE", "kld: make a compact reference file of MODEL"},
+    {"write-reference", 0, CARAT_OPT_TEXT, AT(write_reference), "FILE",
+     "kld: make a compact reference file of MODEL"},
     {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME", "f32 (default), bf16 or int8"},
     {"kernels", 0, CARAT_OPT_TEXT, AT(kernels), "NAME", "auto, or a name of `carat list kernels`"},
     {0},
@@ -323,10 +332,13 @@ const carat_cmd carat_cmd_eval = {
     .name = "eval",
     .summary = "measure a model: perplexity, divergence from a reference",
     .usage = "MODEL --suite NAME[,NAME] --data SUITE=FILE [options]",
-    .detail = "Window k of a text is BOS + tokens [k x stride, k x stride + context - 1); every token is scored once, in the first\n"
-              "window that holds it. Errors come from clusters of 64 tokens, intervals (95 %) from 2000 bootstrap resamples of them.\n"
+    .detail = "Window k of a text is BOS + tokens [k x stride, k x stride + context - 1); every token is "
+              "scored once, in the first\n"
+              "window that holds it. Errors come from clusters of 64 tokens, intervals (95 %) from 2000 "
+              "bootstrap resamples of them.\n"
               "A suite without --data of its own takes the first one given.",
-    .example = "$ carat eval e2b-int4 --suite perplexity,kld --reference gemma-4-E2B --data perplexity=book.txt -o run",
+    .example = "$ carat eval e2b-int4 --suite perplexity,kld --reference gemma-4-E2B --data "
+               "perplexity=book.txt -o run",
     .options = options,
     .args_size = sizeof(struct args),
     .npos_min = 1,

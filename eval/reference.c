@@ -84,8 +84,8 @@ void carat_reference_drop(carat_reference_writer *w)
     carat_free(w);
 }
 
-carat_status carat_reference_create(const char *path, uint32_t vocab, uint64_t ids_hash, carat_reference_writer **out,
-                                    carat_err *err)
+carat_status carat_reference_create(const char *path, uint32_t vocab, uint64_t ids_hash,
+                                    carat_reference_writer **out, carat_err *err)
 {
     carat_reference_writer *w = carat_alloc(1, sizeof *w, err);
     if (!w)
@@ -171,14 +171,16 @@ carat_status carat_reference_finish(carat_reference_writer *w, double *floor, ca
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-static carat_status check(const carat_reference *r, uint32_t vocab, uint64_t rows, uint64_t ids_hash, carat_err *err)
+static carat_status check(const carat_reference *r, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
+                          carat_err *err)
 {
     uint64_t head[8];
     if (r->map.size < HEAD || memcmp(r->map.data, magic, 8) != 0)
         return carat_fail(err, CARAT_EFORMAT, "not a reference file of carat");
     memcpy(head, r->map.data, sizeof head);
     if (head[1] != vocab)
-        return carat_fail(err, CARAT_EFORMAT, "made for a vocabulary of %" PRIu64 ", the model has %" PRIu32, head[1], vocab);
+        return carat_fail(err, CARAT_EFORMAT, "made for a vocabulary of %" PRIu64 ", the model has %" PRIu32,
+                          head[1], vocab);
     if (head[3] != ids_hash || head[2] != rows)
         return carat_fail(err, CARAT_EFORMAT,
                           "made for other windows: %" PRIu64 " scored positions, these are %" PRIu64
@@ -190,8 +192,8 @@ static carat_status check(const carat_reference *r, uint32_t vocab, uint64_t row
     return CARAT_OK;
 }
 
-carat_status carat_reference_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash, carat_reference *out,
-                                  carat_err *err)
+carat_status carat_reference_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
+                                  carat_reference *out, carat_err *err)
 {
     carat_reference r = {.vocab = vocab, .rows = rows};
     carat_status st = carat_map_open(path, &r.map, err);

@@ -12,8 +12,8 @@
 #include "runtime/base/file.h"
 
 typedef struct carat_reference_writer carat_reference_writer;
-carat_status carat_reference_create(const char *path, uint32_t vocab, uint64_t ids_hash, carat_reference_writer **out,
-                                    carat_err *err);
+carat_status carat_reference_create(const char *path, uint32_t vocab, uint64_t ids_hash,
+                                    carat_reference_writer **out, carat_err *err);
 /* The next row: logits [vocab]. */
 void carat_reference_put(carat_reference_writer *w, const float *logits);
 /* Commits the file; *floor gets the mean coding KLD. Frees w in any case. */
@@ -27,8 +27,8 @@ typedef struct carat_reference {
     double floor_mean, floor_max;
 } carat_reference;
 /* Refuses a file made for other windows, another vocabulary or another number of rows. */
-carat_status carat_reference_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash, carat_reference *out,
-                                  carat_err *err);
+carat_status carat_reference_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
+                                  carat_reference *out, carat_err *err);
 void carat_reference_close(carat_reference *r);
 /* Row `row` -> logits [vocab]. */
 void carat_reference_get(const carat_reference *r, uint64_t row, float *logits);

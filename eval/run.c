@@ -18,7 +18,8 @@ static carat_status same_method(const char *path, const char *header, carat_err 
     if (st)
         return st;
     if (strcmp(text, header) != 0)
-        st = carat_fail(err, CARAT_EUSAGE, "%s: this run was begun with another method; take another -o, or remove it", path);
+        st = carat_fail(err, CARAT_EUSAGE,
+                        "%s: this run was begun with another method; take another -o, or remove it", path);
     free(text);
     return st;
 }
@@ -68,7 +69,8 @@ static carat_status begin(carat_run *r, const char *header, carat_err *err)
     else
         st = carat_write_file(s.data, header, strlen(header), err);
     carat_path_join(&s, r->dir, "items.jsonl");
-    if (!st && carat_is_file(s.data) && !(st = read_items(r, s.data, &good, err)) && truncate(s.data, (off_t)good) != 0)
+    if (!st && carat_is_file(s.data) && !(st = read_items(r, s.data, &good, err)) &&
+        truncate(s.data, (off_t)good) != 0)
         st = carat_fail_errno(err, "%s", s.data);
     if (!st && !(r->items = fopen(s.data, "abe")))
         st = carat_fail_errno(err, "%s", s.data);
@@ -97,8 +99,10 @@ const carat_json *carat_run_find(const carat_run *r, const char *suite, size_t i
     for (size_t i = 0; i < r->n_old; i++) {
         const char *name;
         uint64_t index;
-        if (!carat_json_text(carat_json_get(r->old[i], "suite"), "suite", &name, NULL) && strcmp(name, suite) == 0 &&
-            !carat_json_u64(carat_json_get(r->old[i], "item"), "item", 0, UINT64_MAX, &index, NULL) && index == item)
+        if (!carat_json_text(carat_json_get(r->old[i], "suite"), "suite", &name, NULL) &&
+            strcmp(name, suite) == 0 &&
+            !carat_json_u64(carat_json_get(r->old[i], "item"), "item", 0, UINT64_MAX, &index, NULL) &&
+            index == item)
             return r->old[i];
     }
     return NULL;
@@ -108,7 +112,8 @@ carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err)
 {
     carat_json *node;
     carat_status st = carat_str_check(line, err);
-    if (st || (st = carat_json_parse(line->data, line->len, &node, err)) || (st = keep_node(r, node, err)) || !r->items)
+    if (st || (st = carat_json_parse(line->data, line->len, &node, err)) || (st = keep_node(r, node, err)) ||
+        !r->items)
         return st;
     errno = 0;
     bool ok = fwrite(line->data, 1, line->len, r->items) == line->len && fputc('\n', r->items) != EOF &&

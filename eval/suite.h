@@ -14,12 +14,12 @@
 
 typedef struct carat_eval {
     carat_backend *model;
-    carat_backend *reference;     /* NULL: none given as a model */
-    const char *reference_file;   /* NULL: none given as a file */
-    const char *write_reference;  /* NULL, or where kld writes one instead of comparing */
-    const char *data;             /* of this suite */
+    carat_backend *reference;    /* NULL: none given as a model */
+    const char *reference_file;  /* NULL: none given as a file */
+    const char *write_reference; /* NULL, or where kld writes one instead of comparing */
+    const char *data;            /* of this suite */
     uint32_t context, stride;
-    size_t limit;                 /* items; 0: all */
+    size_t limit; /* items; 0: all */
     uint64_t seed;
 } carat_eval;
 
@@ -44,7 +44,8 @@ typedef struct carat_suite {
     /* computes item i and writes members of its JSON object */
     carat_status (*item)(void *state, size_t i, carat_jw *w, carat_err *err);
     /* results[i] is what item() wrote for item i */
-    carat_status (*report)(void *state, const carat_json *const *results, size_t n, carat_results *out, carat_err *err);
+    carat_status (*report)(void *state, const carat_json *const *results, size_t n, carat_results *out,
+                           carat_err *err);
     void (*close)(void *state);
 } carat_suite;
 

@@ -18,7 +18,8 @@ static carat_status add_window(carat_windows *w, size_t *cap, carat_window one, 
 
 /* ---- plain text ---------------------------------------------------------------------------------------------- */
 
-static carat_status text_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out, carat_err *err)
+static carat_status text_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out,
+                                 carat_err *err)
 {
     int32_t *ids = NULL;
     size_t n, cap = 0, bos = e->model->bos >= 0;
@@ -70,7 +71,8 @@ static void trimmed(carat_str *out, const char *text)
 }
 
 /* The conversation up to where the last reply begins, and that reply. */
-static carat_status frame(const carat_json *messages, bool large, carat_str *prompt, carat_str *reply, carat_err *err)
+static carat_status frame(const carat_json *messages, bool large, carat_str *prompt, carat_str *reply,
+                          carat_err *err)
 {
     carat_str_puts(prompt, "<bos>");
     for (const carat_json *m = carat_json_first(messages); m; m = carat_json_next(m)) {
@@ -94,7 +96,8 @@ static carat_status frame(const carat_json *messages, bool large, carat_str *pro
     return carat_fail(err, CARAT_EFORMAT, "a conversation must end with a message of the assistant");
 }
 
-static carat_status one_chat(const carat_eval *e, const carat_json *line, carat_windows *out, carat_window *one, carat_err *err)
+static carat_status one_chat(const carat_eval *e, const carat_json *line, carat_windows *out,
+                             carat_window *one, carat_err *err)
 {
     carat_str prompt = CARAT_STR_INIT, reply = CARAT_STR_INIT;
     int32_t *a = NULL, *b = NULL;
@@ -104,7 +107,8 @@ static carat_status one_chat(const carat_eval *e, const carat_json *line, carat_
         (st = carat_encode(e->model->tokenizer, reply.data, reply.len, 0, &b, &nb, err)))
         goto out;
     if (na + nb > e->context) {
-        st = carat_fail(err, CARAT_EUSAGE, "a conversation of %zu tokens: --context %" PRIu32 " is too small", na + nb, e->context);
+        st = carat_fail(err, CARAT_EUSAGE, "a conversation of %zu tokens: --context %" PRIu32 " is too small",
+                        na + nb, e->context);
         goto out;
     }
     int32_t *ids = carat_arena_alloc(&out->arena, na + nb, sizeof *ids, err);
@@ -123,7 +127,8 @@ out:
     return st;
 }
 
-static carat_status chat_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out, carat_err *err)
+static carat_status chat_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out,
+                                 carat_err *err)
 {
     size_t cap = 0, number = 0;
     carat_status st = CARAT_OK;
@@ -131,10 +136,11 @@ static carat_status chat_windows(const carat_eval *e, const char *text, size_t l
     for (const char *p = text, *end = text + len; p < end && !st;) {
         const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
         carat_json *line = NULL;
-        carat_window one;
+        carat_window one = {0};
         number++;
         if (stop > p) {
-            if (!(st = carat_json_parse(p, (size_t)(stop - p), &line, err)) && !(st = one_chat(e, line, out, &one, err)))
+            if (!(st = carat_json_parse(p, (size_t)(stop - p), &line, err)) &&
+                !(st = one_chat(e, line, out, &one, err)))
                 st = add_window(out, &cap, one, err);
             carat_json_free(line);
             if (st) {
@@ -157,9 +163,11 @@ static carat_status check(const carat_eval *e, const char *suite, carat_err *err
     if (!e->data)
         return carat_fail(err, CARAT_EUSAGE, "%s needs a text: --data %s=FILE", suite, suite);
     if (!e->model->tokenizer)
-        return carat_fail(err, CARAT_EFORMAT, "the model has no readable tokenizer.json, which %s needs", suite);
+        return carat_fail(err, CARAT_EFORMAT, "the model has no readable tokenizer.json, which %s needs",
+                          suite);
     if (e->context < 2 || e->stride < 1 || e->stride > e->context - 1)
-        return carat_fail(err, CARAT_EUSAGE, "--context %" PRIu32 " --stride %" PRIu32 ": the stride is from 1 to context - 1",
+        return carat_fail(err, CARAT_EUSAGE,
+                          "--context %" PRIu32 " --stride %" PRIu32 ": the stride is from 1 to context - 1",
                           e->context, e->stride);
     return CARAT_OK;
 }
@@ -172,7 +180,8 @@ carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_wi
     carat_status st = check(e, suite, err);
     if (st || (st = carat_read_file(e->data, MAX_TEXT, &text, &len, err)))
         return st;
-    st = carat_ends(e->data, ".jsonl") ? chat_windows(e, text, len, out, err) : text_windows(e, text, len, out, err);
+    st = carat_ends(e->data, ".jsonl") ? chat_windows(e, text, len, out, err)
+                                       : text_windows(e, text, len, out, err);
     free(text);
     if (!st && !out->n)
         st = carat_fail(err, CARAT_EFORMAT, "no token to score");
@@ -207,12 +216,14 @@ carat_status carat_window_bytes(const carat_eval *e, const carat_window *w, uint
 
 /* ---- what items wrote ---------------------------------------------------------------------------------------- */
 
-carat_status carat_series_read(const carat_json *const *results, size_t n, const char *key, carat_series *out, carat_err *err)
+carat_status carat_series_read(const carat_json *const *results, size_t n, const char *key, carat_series *out,
+                               carat_err *err)
 {
     size_t total = 0;
     for (size_t i = 0; i < n; i++)
         total += carat_json_count(carat_json_get(results[i], key));
-    *out = (carat_series){carat_alloc(total, sizeof(double), err), carat_alloc(total, sizeof(uint32_t), err), 0};
+    *out = (carat_series){carat_alloc(total, sizeof(double), err), carat_alloc(total, sizeof(uint32_t), err),
+                          0};
     if (!out->value || !out->cluster) {
         carat_series_free(out);
         return CARAT_ENOMEM;
@@ -220,7 +231,8 @@ carat_status carat_series_read(const carat_json *const *results, size_t n, const
     uint32_t cluster = 0;
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
-        for (const carat_json *v = carat_json_first(carat_json_get(results[i], key)); v; v = carat_json_next(v), k++) {
+        for (const carat_json *v = carat_json_first(carat_json_get(results[i], key)); v;
+             v = carat_json_next(v), k++) {
             cluster += k > 0 && k % CARAT_CLUSTER_TOKENS == 0;
             carat_status st = carat_json_f64(v, key, &out->value[out->n], err);
             if (st) {

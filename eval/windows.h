@@ -36,7 +36,8 @@ typedef struct carat_series {
     uint32_t *cluster;
     size_t n;
 } carat_series;
-carat_status carat_series_read(const carat_json *const *results, size_t n, const char *key, carat_series *out, carat_err *err);
+carat_status carat_series_read(const carat_json *const *results, size_t n, const char *key, carat_series *out,
+                               carat_err *err);
 void carat_series_free(carat_series *s);
 carat_observations carat_series_of(const carat_series *s, uint64_t seed);
 

@@ -51,9 +51,12 @@ static carat_status open_reference(kld *k, uint64_t rows, uint64_t hash, carat_e
     if (e->reference_file)
         return carat_reference_open(e->reference_file, vocab, rows, hash, &k->file, err);
     if (!e->reference)
-        return carat_fail(err, CARAT_EUSAGE, "kld needs a reference: --reference MODEL or --reference FILE (made by --write-reference)");
+        return carat_fail(
+            err, CARAT_EUSAGE,
+            "kld needs a reference: --reference MODEL or --reference FILE (made by --write-reference)");
     if (e->reference->vocab != vocab)
-        return carat_fail(err, CARAT_EUSAGE, "the reference has a vocabulary of %" PRIu32 ", the model of %" PRIu32,
+        return carat_fail(err, CARAT_EUSAGE,
+                          "the reference has a vocabulary of %" PRIu32 ", the model of %" PRIu32,
                           e->reference->vocab, vocab);
     return CARAT_OK;
 }
@@ -149,7 +152,8 @@ static carat_status fetch(kld *k, size_t i, size_t end, carat_err *err)
     if (!k->e->reference_file)
         return b->score(b->self, k->at->ids, end, k->block, keep_row, k, err);
     for (size_t pos = k->block; pos < end; pos++)
-        carat_reference_get(&k->file, k->first_row[i] + pos + 1 - k->at->from, k->rows + (pos - k->block) * vocab);
+        carat_reference_get(&k->file, k->first_row[i] + pos + 1 - k->at->from,
+                            k->rows + (pos - k->block) * vocab);
     return CARAT_OK;
 }
 
@@ -191,8 +195,8 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
     return CARAT_OK;
 }
 
-static carat_status mean_of(const kld *k, const carat_json *const *results, size_t n, const char *key, carat_estimate *out,
-                            carat_err *err)
+static carat_status mean_of(const kld *k, const carat_json *const *results, size_t n, const char *key,
+                            carat_estimate *out, carat_err *err)
 {
     carat_series s;
     carat_status st = carat_series_read(results, n, key, &s, err);
@@ -205,7 +209,8 @@ static carat_status mean_of(const kld *k, const carat_json *const *results, size
 }
 
 /* exp(mean(nll - reference nll)): the ratio of perplexities, paired token by token. */
-static carat_status perplexity_ratio(const kld *k, const carat_json *const *results, size_t n, carat_estimate *out, carat_err *err)
+static carat_status perplexity_ratio(const kld *k, const carat_json *const *results, size_t n,
+                                     carat_estimate *out, carat_err *err)
 {
     carat_series a, b = {0};
     carat_estimate d;
@@ -229,7 +234,8 @@ out:
     return st;
 }
 
-static carat_status report(void *state, const carat_json *const *results, size_t n, carat_results *out, carat_err *err)
+static carat_status report(void *state, const carat_json *const *results, size_t n, carat_results *out,
+                           carat_err *err)
 {
     static const struct {
         const char *name;
@@ -264,12 +270,14 @@ static carat_status report(void *state, const carat_json *const *results, size_t
     if ((st = perplexity_ratio(k, results, n, &m[out->n++].estimate, err)))
         return st;
     int len = snprintf(out->note, sizeof out->note,
-                       "KLD(reference || model), nats, full vocabulary, f64; errors and intervals over clusters of %d tokens, "
+                       "KLD(reference || model), nats, full vocabulary, f64; errors and intervals over "
+                       "clusters of %d tokens, "
                        "paired token by token",
                        CARAT_CLUSTER_TOKENS);
     if (k->e->reference_file)
-        snprintf(out->note + len, sizeof out->note - (size_t)len, "; coding of the reference file: mean KLD %.3g, max %.3g",
-                 k->file.floor_mean, k->file.floor_max);
+        snprintf(out->note + len, sizeof out->note - (size_t)len,
+                 "; coding of the reference file: mean KLD %.3g, max %.3g", k->file.floor_mean,
+                 k->file.floor_max);
     return CARAT_OK;
 }
 

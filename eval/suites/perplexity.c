@@ -78,7 +78,8 @@ static carat_estimate scaled(carat_estimate e, double factor)
     return (carat_estimate){e.value * factor, e.error * factor, e.low * factor, e.high * factor, e.n};
 }
 
-static carat_status report(void *state, const carat_json *const *results, size_t n, carat_results *out, carat_err *err)
+static carat_status report(void *state, const carat_json *const *results, size_t n, carat_results *out,
+                           carat_err *err)
 {
     const perplexity *p = state;
     carat_series s;
@@ -86,7 +87,8 @@ static carat_status report(void *state, const carat_json *const *results, size_t
     double bytes = 0;
     for (size_t i = 0; i < n; i++) {
         uint64_t b;
-        carat_status st = carat_json_u64(carat_json_get(results[i], "bytes"), "bytes", 0, UINT64_MAX, &b, err);
+        carat_status st = carat_json_u64(carat_json_get(results[i], "bytes"), "bytes", 0, UINT64_MAX, &b,
+                                         err);
         if (st)
             return st;
         bytes += (double)b;
@@ -100,16 +102,19 @@ static carat_status report(void *state, const carat_json *const *results, size_t
     if (st)
         return st;
     double ppl = exp(nll.value), per_byte = bytes > 0 ? (double)nll.n / bytes : NAN;
-    out->metric[out->n++] = (carat_metric){"perplexity", {ppl, ppl * nll.error, exp(nll.low), exp(nll.high), nll.n}};
+    out->metric[out->n++] = (carat_metric){"perplexity",
+                                           {ppl, ppl * nll.error, exp(nll.low), exp(nll.high), nll.n}};
     out->metric[out->n++] = (carat_metric){"nll_per_token", nll};
     out->metric[out->n++] = (carat_metric){"bits_per_byte", scaled(nll, per_byte / log(2))};
     carat_estimate byte = scaled(nll, per_byte);
     double bppl = exp(byte.value);
-    out->metric[out->n++] = (carat_metric){"byte_perplexity", {bppl, bppl * byte.error, exp(byte.low), exp(byte.high), nll.n}};
+    out->metric[out->n++] = (carat_metric){"byte_perplexity",
+                                           {bppl, bppl * byte.error, exp(byte.low), exp(byte.high), nll.n}};
     snprintf(out->note, sizeof out->note, "%s; errors and intervals over clusters of %d tokens",
-             p->windows.chat           ? "loss on the last reply of each conversation, its <turn|> included"
-             : p->e->model->bos >= 0 ? "BOS opens every window and is not scored; every text token is scored once"
-                                       : "no BOS; the first token of the text is not scored",
+             p->windows.chat ? "loss on the last reply of each conversation, its <turn|> included"
+             : p->e->model->bos >= 0
+                 ? "BOS opens every window and is not scored; every text token is scored once"
+                 : "no BOS; the first token of the text is not scored",
              CARAT_CLUSTER_TOKENS);
     return CARAT_OK;
 }
