@@ -2,12 +2,12 @@
  *
  * KLD(reference || model) in nats over the full vocabulary, f64, at every scored position of perplexity's windows; top-1
  * agreement counts positions where both prefer the same token. The reference is a model (run side by side) or a compact file of one
- * (reference.h). With write_reference, the suite makes such a file of the model instead. */
+ * (kldfile.h). With write_reference, the suite makes such a file of the model instead. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/reference.h"
+#include "eval/kldfile.h"
 #include "eval/windows.h"
 #include "runtime/base/map.h"
 
@@ -16,8 +16,8 @@ enum { ROWS = 32 /* positions compared at a time: their reference logits are hel
 typedef struct kld {
     const carat_eval *e;
     carat_windows windows;
-    carat_reference file;
-    carat_reference_writer *writer;
+    carat_kldfile file;
+    carat_kldfile_writer *writer;
     uint64_t *first_row; /* [windows]: row of a window's first scored position in the file */
     float *rows;         /* [ROWS][vocab] */
     double *value;       /* [context], with the next three: of the item under way */
@@ -31,8 +31,8 @@ static void close_suite(void *state)
 {
     kld *k = state;
     carat_windows_close(&k->windows);
-    carat_reference_close(&k->file);
-    carat_reference_drop(k->writer);
+    carat_kldfile_close(&k->file);
+    carat_kldfile_drop(k->writer);
     carat_free(k->first_row);
     carat_free(k->rows);
     carat_free(k->value);
@@ -47,9 +47,9 @@ static carat_status open_reference(kld *k, uint64_t rows, uint64_t hash, carat_e
     const carat_eval *e = k->e;
     uint32_t vocab = e->model->vocab;
     if (e->write_reference)
-        return carat_reference_create(e->write_reference, vocab, hash, &k->writer, err);
+        return carat_kldfile_create(e->write_reference, vocab, hash, &k->writer, err);
     if (e->reference_file)
-        return carat_reference_open(e->reference_file, vocab, rows, hash, &k->file, err);
+        return carat_kldfile_open(e->reference_file, vocab, rows, hash, &k->file, err);
     if (!e->reference)
         return carat_fail(
             err, CARAT_EUSAGE,
@@ -152,8 +152,8 @@ static carat_status fetch(kld *k, size_t i, size_t end, carat_err *err)
     if (!k->e->reference_file)
         return b->score(b->self, k->at->ids, end, k->block, keep_row, k, err);
     for (size_t pos = k->block; pos < end; pos++)
-        carat_reference_get(&k->file, k->first_row[i] + pos + 1 - k->at->from,
-                            k->rows + (pos - k->block) * vocab);
+        carat_kldfile_get(&k->file, k->first_row[i] + pos + 1 - k->at->from,
+                          k->rows + (pos - k->block) * vocab);
     return CARAT_OK;
 }
 
@@ -182,7 +182,7 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
             return st;
         if (k->writer) {
             for (size_t pos = k->block; pos < end; pos++)
-                carat_reference_put(k->writer, k->rows + (pos - k->block) * b->vocab);
+                carat_kldfile_put(k->writer, k->rows + (pos - k->block) * b->vocab);
         } else if ((st = b->score(b->self, k->at->ids, end, k->block, compare_row, k, err))) {
             return st;
         }
@@ -244,7 +244,7 @@ static carat_status report(void *state, const carat_json *const *results, size_t
     kld *k = state;
     if (k->writer) {
         double floor;
-        carat_status st = carat_reference_finish(k->writer, &floor, err);
+        carat_status st = carat_kldfile_finish(k->writer, &floor, err);
         k->writer = NULL;
         out->metric[out->n++] = (carat_metric){"coding_kld", {floor, NAN, NAN, NAN, 0}};
         snprintf(out->note, sizeof out->note, "reference written to %s", k->e->write_reference);

@@ -1,5 +1,5 @@
-/* A compact file of a reference model's distributions (reference.h says how).       SPDX-License-Identifier: Apache-2.0 */
-#include "eval/reference.h"
+/* A compact file of a reference model's distributions (kldfile.h says how).       SPDX-License-Identifier: Apache-2.0 */
+#include "eval/kldfile.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static void decode_row(const uint8_t *p, uint32_t vocab, const float distance[CO
 
 /* ---- writing ------------------------------------------------------------------------------------------------- */
 
-struct carat_reference_writer {
+struct carat_kldfile_writer {
     carat_output output;
     carat_writer file;
     uint32_t vocab;
@@ -73,7 +73,7 @@ struct carat_reference_writer {
     float *decoded;
 };
 
-void carat_reference_drop(carat_reference_writer *w)
+void carat_kldfile_drop(carat_kldfile_writer *w)
 {
     if (!w)
         return;
@@ -84,10 +84,10 @@ void carat_reference_drop(carat_reference_writer *w)
     carat_free(w);
 }
 
-carat_status carat_reference_create(const char *path, uint32_t vocab, uint64_t ids_hash,
-                                    carat_reference_writer **out, carat_err *err)
+carat_status carat_kldfile_create(const char *path, uint32_t vocab, uint64_t ids_hash,
+                                  carat_kldfile_writer **out, carat_err *err)
 {
-    carat_reference_writer *w = carat_alloc(1, sizeof *w, err);
+    carat_kldfile_writer *w = carat_alloc(1, sizeof *w, err);
     if (!w)
         return CARAT_ENOMEM;
     w->vocab = vocab;
@@ -99,7 +99,7 @@ carat_status carat_reference_create(const char *path, uint32_t vocab, uint64_t i
     if (!st && !(st = carat_output_begin(&w->output, path, false, false, err)))
         st = carat_writer_open(&w->file, w->output.temp_path, err);
     if (st) {
-        carat_reference_drop(w);
+        carat_kldfile_drop(w);
         return st;
     }
     char head[HEAD] = {0};
@@ -121,7 +121,7 @@ static double coding_loss(const float *p, const float *q, uint32_t n, float max)
     return kld / sp - log(sp) + log(sq);
 }
 
-void carat_reference_put(carat_reference_writer *w, const float *logits)
+void carat_kldfile_put(carat_kldfile_writer *w, const float *logits)
 {
     struct top best[TOP];
     size_t n = 0;
@@ -149,7 +149,7 @@ void carat_reference_put(carat_reference_writer *w, const float *logits)
     w->rows++;
 }
 
-carat_status carat_reference_finish(carat_reference_writer *w, double *floor, carat_err *err)
+carat_status carat_kldfile_finish(carat_kldfile_writer *w, double *floor, carat_err *err)
 {
     uint8_t head[HEAD] = {0};
     double mean = w->rows ? w->floor_sum / (double)w->rows : 0;
@@ -165,13 +165,13 @@ carat_status carat_reference_finish(carat_reference_writer *w, double *floor, ca
     if (!st)
         st = carat_output_commit(&w->output, err);
     *floor = mean;
-    carat_reference_drop(w);
+    carat_kldfile_drop(w);
     return st;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-static carat_status check(const carat_reference *r, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
+static carat_status check(const carat_kldfile *r, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
                           carat_err *err)
 {
     uint64_t head[8];
@@ -192,10 +192,10 @@ static carat_status check(const carat_reference *r, uint32_t vocab, uint64_t row
     return CARAT_OK;
 }
 
-carat_status carat_reference_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
-                                  carat_reference *out, carat_err *err)
+carat_status carat_kldfile_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
+                                carat_kldfile *out, carat_err *err)
 {
-    carat_reference r = {.vocab = vocab, .rows = rows};
+    carat_kldfile r = {.vocab = vocab, .rows = rows};
     carat_status st = carat_map_open(path, &r.map, err);
     if (st)
         return st;
@@ -209,12 +209,12 @@ carat_status carat_reference_open(const char *path, uint32_t vocab, uint64_t row
     return CARAT_OK;
 }
 
-void carat_reference_close(carat_reference *r)
+void carat_kldfile_close(carat_kldfile *r)
 {
     carat_map_close(&r->map);
 }
 
-void carat_reference_get(const carat_reference *r, uint64_t row, float *logits)
+void carat_kldfile_get(const carat_kldfile *r, uint64_t row, float *logits)
 {
     float distance[CODES];
     make_scale(distance);

@@ -6,31 +6,31 @@
  * which a comparison with the file means nothing.
  * Layout, little-endian: 64-byte head {magic, vocab, rows, hash of all windows' ids, sum and max of the coding KLD}, then a row
  * per scored position: f32 greatest logit, 64 x {u32 id, f32 logit}, vocab x u8. */
-#ifndef CARAT_EVAL_REFERENCE_H
-#define CARAT_EVAL_REFERENCE_H
+#ifndef CARAT_EVAL_KLDFILE_H
+#define CARAT_EVAL_KLDFILE_H
 
 #include "runtime/base/file.h"
 
-typedef struct carat_reference_writer carat_reference_writer;
-carat_status carat_reference_create(const char *path, uint32_t vocab, uint64_t ids_hash,
-                                    carat_reference_writer **out, carat_err *err);
+typedef struct carat_kldfile_writer carat_kldfile_writer;
+carat_status carat_kldfile_create(const char *path, uint32_t vocab, uint64_t ids_hash,
+                                  carat_kldfile_writer **out, carat_err *err);
 /* The next row: logits [vocab]. */
-void carat_reference_put(carat_reference_writer *w, const float *logits);
+void carat_kldfile_put(carat_kldfile_writer *w, const float *logits);
 /* Commits the file; *floor gets the mean coding KLD. Frees w in any case. */
-carat_status carat_reference_finish(carat_reference_writer *w, double *floor, carat_err *err);
-void carat_reference_drop(carat_reference_writer *w);
+carat_status carat_kldfile_finish(carat_kldfile_writer *w, double *floor, carat_err *err);
+void carat_kldfile_drop(carat_kldfile_writer *w);
 
-typedef struct carat_reference {
+typedef struct carat_kldfile {
     carat_map map;
     uint32_t vocab;
     uint64_t rows;
     double floor_mean, floor_max;
-} carat_reference;
+} carat_kldfile;
 /* Refuses a file made for other windows, another vocabulary or another number of rows. */
-carat_status carat_reference_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
-                                  carat_reference *out, carat_err *err);
-void carat_reference_close(carat_reference *r);
+carat_status carat_kldfile_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash,
+                                carat_kldfile *out, carat_err *err);
+void carat_kldfile_close(carat_kldfile *r);
 /* Row `row` -> logits [vocab]. */
-void carat_reference_get(const carat_reference *r, uint64_t row, float *logits);
+void carat_kldfile_get(const carat_kldfile *r, uint64_t row, float *logits);
 
 #endif
