@@ -138,7 +138,7 @@ static carat_status scan_text(struct scan *s)
         } else {
             if (c == '}' || c == ']')
                 depth -= depth > 0;
-            else if ((unsigned char)c <= 0x20 && !memchr(" \t\r\n", c, 4))
+            else if ((unsigned char)c <= 0x20 && (!c || !strchr(" \t\r\n", c)))
                 return bad(s, "a control character"); /* cJSON would take it for a space */
             s->p++;
         }
@@ -166,7 +166,7 @@ static carat_status check_keys(const cJSON *object, carat_err *err)
 static carat_status settle(cJSON *node, const unsigned char **is_float, carat_err *err)
 {
     carat_status st = CARAT_OK;
-    if (cJSON_IsNumber(node) && *(*is_float)++)
+    if (cJSON_IsNumber(node) && *is_float && *(*is_float)++)
         node->type |= FLOAT_BIT;
     if (cJSON_IsObject(node))
         st = check_keys(node, err);
