@@ -36,16 +36,15 @@ static uint64_t align(uint64_t n)
     return (n + CARAT_ALIGN - 1) / CARAT_ALIGN * CARAT_ALIGN;
 }
 
-/* Layout of the scratch of a coding task: the row, what is left of it, its codes, bytes of all rows, scales of all rows. */
+/* Layout of the scratch of a coding task: the row, its codes, bytes of all rows, scales of all rows. */
 typedef struct code_scratch {
-    uint64_t x, rest, q, codes, scales, end;
+    uint64_t x, q, codes, scales, end;
 } code_scratch;
 
 static code_scratch code_layout(const carat_coder *c, uint64_t rows)
 {
     code_scratch s = {0};
-    s.rest = s.x + align(c->cols * sizeof(float));
-    s.q = s.rest + align(c->group * sizeof(float));
+    s.q = s.x + align(c->cols * sizeof(float));
     s.codes = s.q + align(c->cols);
     s.scales = s.codes + align(rows * c->row_bytes);
     s.end = s.scales + align(rows * c->scale_bytes);
@@ -105,7 +104,7 @@ static void do_code(const carat_task_env *e, carat_task *t, uint8_t *scratch)
     for (uint64_t r = t->begin; r < t->end; r++) {
         uint64_t i = r - t->begin;
         carat_code_out out = {scratch + s.codes + i * c.row_bytes, scratch + s.scales + i * c.scale_bytes,
-                              (int8_t *)(scratch + s.q), (float *)(void *)(scratch + s.rest)};
+                              (int8_t *)(scratch + s.q)};
         size_t bad;
         e->kernels->decode(&row->w, r, r + 1, x);
         if (!carat_code_row(&c, x, &out, &t->loss, &bad)) {

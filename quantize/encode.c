@@ -45,18 +45,43 @@ static size_t first_bad(const float *x, size_t n)
     return i;
 }
 
-/* Σx² is the error of coding everything as 0; the kernel's lanes give the same bits in every set. */
-static void measure(const carat_coder *c, const float *x, float scale, const carat_code_out *out,
-                    carat_loss *loss)
+/* The largest of |x - q*s|: eight lanes, so that the compiler can use vectors. */
+static float worst_of(const float *x, const int8_t *q, size_t n, float s)
 {
-    const carat_kernels *k = c->grid.k;
-    size_t n = c->group;
-    loss->energy += (double)k->code_error(x, n, 1.0f, 0, 0);
-    loss->error += (double)k->code_error(x, n, scale, c->grid.lo, c->grid.hi);
-    for (size_t i = 0; i < n; i++)
-        out->rest[i] = x[i] - (float)out->q[i] * scale;
-    float worst = k->absmax(out->rest, n);
+    float lane[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++) {
+            float d = fabsf(x[i + j] - (float)q[i + j] * s);
+            lane[j] = d > lane[j] ? d : lane[j];
+        }
+    for (; i < n; i++) {
+        float d = fabsf(x[i] - (float)q[i] * s);
+        lane[0] = d > lane[0] ? d : lane[0];
+    }
+    for (size_t j = 1; j < 8; j++)
+        lane[0] = lane[j] > lane[0] ? lane[j] : lane[0];
+    return lane[0];
+}
+
+/* One group: its scale, and its codes in q. The energy is the error of coding everything as 0. */
+static uint16_t code_group(const carat_coder *c, const float *x, float absmax, int8_t *q, carat_loss *loss)
+{
+    const carat_grid *g = &c->grid;
+    if (!(absmax > 0)) {
+        memset(q, 0, c->group);
+        loss->zero++;
+        return carat_grid_nearest(g, 1.0f);
+    }
+    float error;
+    uint16_t bits = c->method->scale(g, x, c->group, absmax, &error);
+    float s = carat_grid_value(g, bits);
+    g->k->code(x, c->group, s, g->lo, g->hi, q);
+    loss->error += (double)error;
+    loss->energy += (double)g->k->code_error(x, c->group, 1.0f, 0, 0);
+    float worst = worst_of(x, q, c->group, s);
     loss->worst = worst > loss->worst ? worst : loss->worst;
+    return bits;
 }
 
 bool carat_code_row(const carat_coder *c, const float *x, const carat_code_out *out, carat_loss *loss,
@@ -70,17 +95,7 @@ bool carat_code_row(const carat_coder *c, const float *x, const carat_code_out *
             *bad = g * c->group + first_bad(v, c->group);
             return false;
         }
-        uint16_t bits = carat_grid_nearest(&c->grid, 1.0f);
-        carat_code_out at = {NULL, NULL, out->q + g * c->group, out->rest};
-        if (m > 0) {
-            bits = c->method->scale(&c->grid, v, c->group, m);
-            float s = carat_grid_value(&c->grid, bits);
-            c->grid.k->code(v, c->group, s, c->grid.lo, c->grid.hi, at.q);
-            measure(c, v, s, &at, &row);
-        } else {
-            memset(at.q, 0, c->group);
-            row.zero++;
-        }
+        uint16_t bits = code_group(c, v, m, out->q + g * c->group, &row);
         memcpy(out->scales + 2 * g, &bits, 2);
     }
     c->format->pack(out->q, c->cols, out->codes);

@@ -31,12 +31,11 @@ static inline carat_dtype carat_coder_scale_dtype(carat_dtype source)
     return source == CARAT_DT_F16 ? CARAT_DT_F16 : CARAT_DT_BF16;
 }
 
-/* One row x[cols] -> codes [row_bytes] and scales [scale_bytes]; q and rest: scratch of cols each. A group of zeros gets
+/* One row x[cols] -> codes [row_bytes] and scales [scale_bytes]; q: scratch of cols. A group of zeros gets
  * scale 1 and codes 0. False when a weight is NaN or infinite: *bad is its column, nothing is added to `loss`. */
 typedef struct carat_code_out {
     uint8_t *codes, *scales;
     int8_t *q;
-    float *rest;
 } carat_code_out;
 bool carat_code_row(const carat_coder *c, const float *x, const carat_code_out *out, carat_loss *loss,
                     size_t *bad);

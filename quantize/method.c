@@ -25,11 +25,16 @@ uint16_t carat_grid_nearest(const carat_grid *g, float x)
     return b < least(g) ? least(g) : b > most(g) ? most(g) : b;
 }
 
-static uint16_t absmax_scale(const carat_grid *g, const float *x, size_t n, float absmax)
+uint16_t carat_grid_above(const carat_grid *g, uint16_t bits)
 {
-    (void)x;
-    (void)n;
-    return carat_grid_nearest(g, absmax / (float)g->hi);
+    return bits < most(g) ? (uint16_t)(bits + 1) : bits;
+}
+
+static uint16_t absmax_scale(const carat_grid *g, const float *x, size_t n, float absmax, float *error)
+{
+    uint16_t bits = carat_grid_nearest(g, absmax / (float)g->hi);
+    *error = g->k->code_error(x, n, carat_grid_value(g, bits), g->lo, g->hi);
+    return bits;
 }
 
 const carat_method carat_method_absmax = {"absmax", "round to nearest, scale = max|x| / (2^(b-1) - 1)",

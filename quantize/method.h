@@ -19,11 +19,14 @@ typedef struct carat_grid {
 float carat_grid_value(const carat_grid *g, uint16_t bits);
 /* The storable positive finite scale next to x (nearest even; at least the smallest that has a finite reciprocal). */
 uint16_t carat_grid_nearest(const carat_grid *g, float x);
+/* The next larger storable scale; the largest has none and comes back itself. */
+uint16_t carat_grid_above(const carat_grid *g, uint16_t bits);
 
 typedef struct carat_method {
     const char *name, *summary;
-    /* The scale of one group x[0..n), absmax = max|x| > 0 and finite. Depends on its arguments only. */
-    uint16_t (*scale)(const carat_grid *g, const float *x, size_t n, float absmax);
+    /* The scale of one group x[0..n), absmax = max|x| > 0 and finite, and its squared error (the kernels' code_error).
+     * Depends on its arguments only. */
+    uint16_t (*scale)(const carat_grid *g, const float *x, size_t n, float absmax, float *error);
 } carat_method;
 
 extern const carat_method carat_method_search, carat_method_absmax;
