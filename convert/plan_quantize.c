@@ -23,11 +23,14 @@ static const char *role_name(const carat_slot *slot)
     case CARAT_ROLE_AUDIO:
     case CARAT_ROLE_EMBED_AUDIO:
         return "audio";
-    default: {
-        const char *dot = strrchr(slot->name, '.');
-        return dot ? dot + 1 : slot->name;
+    default:
+        break;
     }
-    }
+    static const char *const prefixes[] = {"layers.%u.", "self_attn.", "mlp."};
+    const char *name = slot->name;
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        name += carat_starts(name, prefixes[i]) ? strlen(prefixes[i]) : 0;
+    return name;
 }
 
 /* Can this tensor be stored packed at all? If not, `why`. */
