@@ -43,6 +43,7 @@ $(archive): $(call object,$(library))
 	$(Q)mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
 $(B)/libcarat.so: $(call object,$(library))
 	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0,-z,defs -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)ln -sf libcarat.so $@.0
 $(B)/carat: $(call object,runtime/tool/main.c $(commands)) $(archive)
 	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 $(test_bins): $(B)/%: $(B)/obj/%.o $(call object,$(support) $(commands)) $(archive)
