@@ -48,15 +48,18 @@ $(B)/carat: $(call object,runtime/tool/main.c $(commands)) $(archive)
 	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 $(test_bins): $(B)/%: $(B)/obj/%.o $(call object,$(support) $(commands)) $(archive)
 	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(CARAT_LIBS) $(LDLIBS) -o $@
+$(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(call object,$(support)) $(archive)
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 $(fuzz_bins): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call object,tests/fuzz/replay.c)) $(archive)
 	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(FUZZ) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 
-# Instruction sets beyond the baseline, on single kernel objects only; stricter warnings where untrusted bytes are parsed.
+# Instruction sets beyond the baseline, on single kernel objects only, and -O3: their short loops must be unrolled for
+# sums to stay in registers. Stricter warnings where untrusted bytes are parsed.
 kernel := $(B)/obj/runtime/kernel
-$(kernel)/avx2%.o:      isa := -mavx2 -mfma -mf16c -mbmi2
-$(kernel)/avx512%.o:    isa := -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
-$(kernel)/neon%.o:      isa := -march=armv8.2-a+dotprod
-$(kernel)/neon_i8mm%.o: isa := -march=armv8.2-a+dotprod+i8mm
+$(kernel)/avx2%.o:      isa := -O3 -mavx2 -mfma -mf16c -mbmi2
+$(kernel)/avx512%.o:    isa := -O3 -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+$(kernel)/neon%.o:      isa := -O3 -march=armv8.2-a+dotprod
+$(kernel)/neon_i8mm%.o: isa := -O3 -march=armv8.2-a+dotprod+i8mm
 $(B)/obj/runtime/tensor/%.o $(B)/obj/runtime/text/%.o: strict := -Wconversion
 
 # ---- tests: each target ends with one line "N passed, N failed, N skipped"

@@ -30,4 +30,5 @@ const carat_kernels carat_kernels_avx2 = {
     .code_errors = carat_avx2_code_errors,
     .code = carat_avx2_code,
     .absmax = carat_avx2_absmax,
+    .peaks = &carat_avx2_peaks,
 };

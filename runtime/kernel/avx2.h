@@ -14,10 +14,17 @@ void carat_avx2_fdot(const carat_weight *w, size_t r0, size_t r1, const float *x
                      float *y, size_t ldy);
 void carat_avx2_decode(const carat_weight *w, size_t r0, size_t r1, float *out);
 
-/* Scales of groups [g0, g0 + n) of eight rows with the rows side by side: out[g * ld + i] is that of row[i]. Per-channel
+/* avx2_probe.c */
+extern const carat_peaks carat_avx2_peaks;
+
+/* Eight rows: first, first + step, ... */
+typedef struct carat_comb {
+    size_t first, step;
+} carat_comb;
+
+/* Scales of groups [g0, g0 + n) of eight rows, rows side by side: out[g * ld + i] is that of row i of the eight. Per-channel
  * weights: the one scale in every group. */
-void carat_avx2_scales(const carat_weight *w, const size_t row[8], size_t g0, size_t n, float *out,
-                       size_t ld);
+void carat_avx2_scales(const carat_weight *w, carat_comb rows, size_t g0, size_t n, float *out, size_t ld);
 
 /* avx2_float.c, avx2_attend.c, avx2_search.c */
 void carat_avx2_rmsnorm(const float *x, const float *weight, size_t n, float eps, float *y);

@@ -89,38 +89,41 @@ void carat_avx2_quantize(const float *x, carat_act *act, size_t t)
     }
 }
 
-/* Eight rows of eight bf16 -> eight groups of eight f32. */
-static void scales_8x8(const carat_weight *w, const size_t row[8], size_t g, float *out, size_t ld)
+/* Two neighbouring rows' worth of loads: 16 bytes of row i and of row i + 4. */
+static inline __m256i scale_bytes(const carat_weight *w, carat_comb rows, size_t i, size_t g)
 {
-    __m128i a[8], b[8];
-    for (int i = 0; i < 8; i++)
-        a[i] = _mm_loadu_si128((const __m128i *)(const void *)(w->scale + 2 * (row[i] * w->groups + g)));
-    for (int i = 0; i < 4; i++) { /* rows 2i, 2i+1: pairs of u16 */
-        b[i] = _mm_unpacklo_epi16(a[2 * i], a[2 * i + 1]);
-        b[i + 4] = _mm_unpackhi_epi16(a[2 * i], a[2 * i + 1]);
-    }
-    for (int i = 0; i < 8; i += 4) { /* four rows: groups 0,1 | 2,3 of this half */
-        a[i] = _mm_unpacklo_epi32(b[i], b[i + 1]);
-        a[i + 1] = _mm_unpackhi_epi32(b[i], b[i + 1]);
-        a[i + 2] = _mm_unpacklo_epi32(b[i + 2], b[i + 3]);
-        a[i + 3] = _mm_unpackhi_epi32(b[i + 2], b[i + 3]);
-    }
-    for (int i = 0; i < 8; i++) {
-        int half = i / 4 * 4, pair = half + i % 4 / 2;
-        __m128i v = i % 2 ? _mm_unpackhi_epi64(a[pair], a[pair + 2])
-                          : _mm_unpacklo_epi64(a[pair], a[pair + 2]);
-        __m256i bits = _mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16);
-        _mm256_storeu_ps(out + (size_t)i * ld, _mm256_castsi256_ps(bits));
+    const uint8_t *p = w->scale + 2 * ((rows.first + i * rows.step) * w->groups + g);
+    const uint8_t *q = p + 2 * (4 * rows.step * w->groups);
+    return _mm256_set_m128i(_mm_loadu_si128((const __m128i *)(const void *)q),
+                            _mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+/* Eight rows of eight bf16 -> eight groups of eight f32. Pairs of groups travel as 32 bits and are parted at the end. */
+static void scales_8x8(const carat_weight *w, carat_comb rows, size_t g, float *out, size_t ld)
+{
+    const __m256i high = _mm256_set1_epi32((int)0xffff0000u);
+    __m256i m[4], d[4];
+    for (size_t i = 0; i < 4; i++)
+        m[i] = scale_bytes(w, rows, i, g);
+    __m256i a = _mm256_unpacklo_epi32(m[0], m[1]), b = _mm256_unpacklo_epi32(m[2], m[3]);
+    __m256i e = _mm256_unpackhi_epi32(m[0], m[1]), f = _mm256_unpackhi_epi32(m[2], m[3]);
+    d[0] = _mm256_unpacklo_epi64(a, b);
+    d[1] = _mm256_unpackhi_epi64(a, b);
+    d[2] = _mm256_unpacklo_epi64(e, f);
+    d[3] = _mm256_unpackhi_epi64(e, f);
+    for (size_t i = 0; i < 4; i++) {
+        _mm256_storeu_ps(out + 2 * i * ld, _mm256_castsi256_ps(_mm256_slli_epi32(d[i], 16)));
+        _mm256_storeu_ps(out + (2 * i + 1) * ld, _mm256_castsi256_ps(_mm256_and_si256(d[i], high)));
     }
 }
 
-void carat_avx2_scales(const carat_weight *w, const size_t row[8], size_t g0, size_t n, float *out, size_t ld)
+void carat_avx2_scales(const carat_weight *w, carat_comb rows, size_t g0, size_t n, float *out, size_t ld)
 {
     size_t g = 0;
     if (w->groups > 1 && w->scale_dtype == CARAT_DT_BF16)
         for (; g + 8 <= n; g += 8)
-            scales_8x8(w, row, g0 + g, out + g * ld, ld);
+            scales_8x8(w, rows, g0 + g, out + g * ld, ld);
     for (; g < n; g++)
         for (size_t i = 0; i < 8; i++)
-            out[g * ld + i] = carat_weight_scale(w, row[i], w->groups > 1 ? g0 + g : 0);
+            out[g * ld + i] = carat_weight_scale(w, rows.first + i * rows.step, w->groups > 1 ? g0 + g : 0);
 }

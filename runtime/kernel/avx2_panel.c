@@ -22,7 +22,7 @@ enum {
 typedef struct panel {
     const carat_weight *w;
     const carat_act *x;
-    size_t r0, rows, row[CARAT_PANEL_ROWS]; /* the last one repeated where there are fewer */
+    size_t r0, rows; /* a multiple of 8 */
     float *y;
     size_t ldy;
     bool nibble;
@@ -43,7 +43,7 @@ typedef struct block {
 static __m128i run_bytes(const panel *p, size_t i, size_t c)
 {
     size_t at = p->nibble ? c / 2 : c, end = (size_t)(p->nibble ? (p->w->cols + 1) / 2 : p->w->cols);
-    const uint8_t *row = p->w->data + p->row[i] * p->w->row_bytes;
+    const uint8_t *row = p->w->data + (p->r0 + i) * p->w->row_bytes;
     if (end - at >= RUN_BYTES)
         return _mm_loadu_si128((const __m128i *)(const void *)(row + at));
     uint8_t pad[RUN_BYTES] = {0};
@@ -107,7 +107,7 @@ static void unpack(const panel *p, const block *b)
         }
         size_t n = p->w->groups > 1 ? b->groups : 1;
         if (n > 1 || p->w->groups > 1 || b->g0 == 0)
-            carat_avx2_scales(p->w, p->row + i, b->g0, n, p->wscale + i, CARAT_PANEL_ROWS);
+            carat_avx2_scales(p->w, (carat_comb){p->r0 + i, 1}, b->g0, n, p->wscale + i, CARAT_PANEL_ROWS);
     }
 }
 
@@ -120,31 +120,6 @@ static void widen(const panel *p, const block *b, size_t t, size_t n)
             store((uint8_t *)(p->wide + i * cols + c),
                   _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(q + c))));
     }
-}
-
-/* ---- running sums ------------------------------------------------------------------------------------------- */
-
-static __m256i lane_mask(size_t lanes)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-static inline __m256 load_sums(const float *y, size_t lanes)
-{
-    return lanes >= 8 ? _mm256_loadu_ps(y) : _mm256_maskload_ps(y, lane_mask(lanes));
-}
-
-static inline void store_sums(float *y, size_t lanes, __m256 v)
-{
-    if (lanes >= 8)
-        _mm256_storeu_ps(y, v);
-    else
-        _mm256_maskstore_ps(y, lane_mask(lanes), v);
-}
-
-static inline size_t less(size_t a, size_t b)
-{
-    return a > b ? a - b : 0;
 }
 
 /* ---- micro-kernels ------------------------------------------------------------------------------------------ */
@@ -200,7 +175,8 @@ group_wide(const uint8_t *tile, const int16_t *const x[TOKENS], size_t units, in
 static inline __attribute__((always_inline)) void micro(const panel *p, const block *b, size_t h, size_t t,
                                                         int nt, bool nibble, bool single)
 {
-    size_t lanes = p->rows - h * HALF, groups = p->x->groups, runs = single ? 1 : p->group_runs;
+    bool both = p->rows - h * HALF > 8; /* else the second eight rows of the tile are idle */
+    size_t groups = p->x->groups, runs = single ? 1 : p->group_runs;
     const uint8_t *tile = p->tile + h * b->runs * UNITS * UNIT_BYTES;
     const float *wscale = p->wscale + h * HALF;
     size_t wscale_step = p->w->groups > 1 ? CARAT_PANEL_ROWS : 0, left = b->runs;
@@ -212,8 +188,8 @@ static inline __attribute__((always_inline)) void micro(const panel *p, const bl
         q[i] = p->x->q + (t + (size_t)i) * p->x->ldq + b->c0;
         wide[i] = p->wide + (size_t)i * b->runs * p->run_cols;
         y[i] = p->y + (t + (size_t)i) * p->ldy + p->r0 + h * HALF;
-        acc[0][i] = b->g0 ? load_sums(y[i], lanes) : _mm256_setzero_ps();
-        acc[1][i] = b->g0 ? load_sums(y[i] + 8, less(lanes, 8)) : _mm256_setzero_ps();
+        acc[0][i] = b->g0 ? _mm256_loadu_ps(y[i]) : _mm256_setzero_ps();
+        acc[1][i] = b->g0 && both ? _mm256_loadu_ps(y[i] + 8) : _mm256_setzero_ps();
     }
     for (size_t g = 0; g < b->groups; g++, wscale += wscale_step) {
         __m256i isum[2][TOKENS];
@@ -242,9 +218,9 @@ static inline __attribute__((always_inline)) void micro(const panel *p, const bl
         }
     }
     for (int i = 0; i < nt; i++) {
-        store_sums(y[i], lanes, acc[0][i]);
-        if (lanes > 8)
-            store_sums(y[i] + 8, lanes - 8, acc[1][i]);
+        _mm256_storeu_ps(y[i], acc[0][i]);
+        if (both)
+            _mm256_storeu_ps(y[i] + 8, acc[1][i]);
     }
 }
 
@@ -307,21 +283,21 @@ void carat_avx2_qpanel(const carat_weight *w, size_t r0, size_t r1, const carat_
                        float *y, size_t ldy, void *scratch)
 {
     bool nibble = w->format->code == CARAT_CODE_U4;
-    size_t run_cols = nibble ? 2 * RUN_BYTES : RUN_BYTES;
+    size_t run_cols = nibble ? 2 * RUN_BYTES : RUN_BYTES, odd = (r1 - r0) % 8;
     if (x->form.group % run_cols) {
         carat_ref_qpanel(w, r0, r1, x, t0, t1, y, ldy, scratch);
         return;
     }
+    for (size_t t = t0; odd && t < t1; t += 4) /* rows past the last eight */
+        carat_avx2_qdot(w, r1 - odd, r1, x, t, min(t1 - t, 4), y, ldy);
     panel p = {.w = w,
                .x = x,
                .r0 = r0,
-               .rows = r1 - r0,
+               .rows = r1 - r0 - odd,
                .y = y,
                .ldy = ldy,
                .nibble = nibble,
                .run_cols = run_cols};
-    for (size_t i = 0; i < CARAT_PANEL_ROWS; i++)
-        p.row[i] = r0 + min(i, p.rows - 1);
     p.group_runs = x->form.group / run_cols;
     p.block_groups = p.group_runs < TILE_RUNS ? TILE_RUNS / p.group_runs : 1;
     size_t runs = p.block_groups * p.group_runs;

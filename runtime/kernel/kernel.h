@@ -60,6 +60,16 @@ typedef struct carat_attention {
     bool round_bf16;    /* scores, probabilities and result rounded to bf16 where transformers' eager attention does */
 } carat_attention;
 
+/* ---- peaks --------------------------------------------------------------------------------------------------- */
+
+/* The busiest instruction of a set's products, run from registers; see probe.h. */
+typedef int carat_spin(size_t rounds);
+typedef struct carat_peaks {
+    const char *int8_name, *f32_name;
+    carat_spin *int8, *f32;
+    double int8_ops, f32_ops; /* operations a round */
+} carat_peaks;
+
 /* ---- the table ---------------------------------------------------------------------------------------------- */
 
 typedef struct carat_kernels {
@@ -113,6 +123,8 @@ typedef struct carat_kernels {
     void (*code_errors)(const float *x, size_t n, const float *scales, size_t ns, int lo, int hi, float *err);
     void (*code)(const float *x, size_t n, float s, int lo, int hi, int8_t *q);
     float (*absmax)(const float *x, size_t n); /* NaN if any x is NaN; inf if any is infinite */
+
+    const carat_peaks *peaks; /* NULL: not known */
 } carat_kernels;
 
 enum { CARAT_PANEL_ROWS = 32 };

@@ -1,0 +1,94 @@
+/* What the machine can do at best, measured.                                       SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/probe.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "runtime/base/util.h"
+
+enum { LINE = 64, STREAMS = 8, READ_PIECE = 256 << 10, PASSES = 3 };
+
+typedef struct reading {
+    const uint8_t *data;
+    size_t bytes;
+    atomic_uint_fast64_t sink; /* keeps the loads alive */
+} reading;
+
+/* Reads eight streams, which come faster than one: the first, second ... eighth of the bytes. */
+static uint64_t sum_words(const uint8_t *p, size_t bytes)
+{
+    uint64_t sum[STREAMS][2] = {{0}}, line[LINE / 8], all = 0;
+    size_t step = bytes / STREAMS / LINE * LINE;
+    for (size_t i = 0; i < step; i += LINE)
+        for (size_t j = 0; j < STREAMS; j++) {
+            memcpy(line, p + j * step + i, LINE);
+            for (size_t k = 0; k < LINE / 8; k++)
+                sum[j][k % 2] ^= line[k];
+        }
+    for (size_t j = 0; j < STREAMS; j++)
+        all += sum[j][0] ^ sum[j][1];
+    return all;
+}
+
+static void read_pieces(carat_team *team, int rank, void *ctx)
+{
+    (void)rank;
+    reading *r = ctx;
+    size_t begin, end;
+    uint64_t sum = 0;
+    while (carat_team_take(team, r->bytes, READ_PIECE, &begin, &end))
+        sum += sum_words(r->data + begin, end - begin);
+    atomic_fetch_add(&r->sink, sum);
+}
+
+double carat_probe_read(carat_team *team, const void *data, size_t bytes)
+{
+    reading r = {.data = data, .bytes = bytes};
+    double best = 0;
+    for (int i = 0; i < PASSES; i++) {
+        double start = carat_now();
+        carat_team_run(team, read_pieces, &r);
+        double rate = (double)bytes / (carat_now() - start) * 1e-9;
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+typedef struct spinning {
+    carat_spin *spin;
+    size_t rounds;
+} spinning;
+
+static void spin_all(carat_team *team, int rank, void *ctx)
+{
+    (void)team, (void)rank;
+    const spinning *s = ctx;
+    s->spin(s->rounds);
+}
+
+static double peak(carat_team *team, carat_spin *spin, double ops_per_round)
+{
+    spinning s = {spin, 1000};
+    double seconds = 0;
+    for (;;) { /* until a run lasts long enough to be measured */
+        double start = carat_now();
+        carat_team_run(team, spin_all, &s);
+        seconds = carat_now() - start;
+        if (seconds > 0.025)
+            break;
+        s.rounds *= seconds < 0.003 ? 8 : 2;
+    }
+    return (double)s.rounds * ops_per_round * carat_team_size(team) / seconds * 1e-9;
+}
+
+double carat_probe_int8(const carat_kernels *k, carat_team *team, const char **instruction)
+{
+    *instruction = k->peaks ? k->peaks->int8_name : "none";
+    return k->peaks ? peak(team, k->peaks->int8, k->peaks->int8_ops) : 0;
+}
+
+double carat_probe_f32(const carat_kernels *k, carat_team *team, const char **instruction)
+{
+    *instruction = k->peaks ? k->peaks->f32_name : "none";
+    return k->peaks ? peak(team, k->peaks->f32, k->peaks->f32_ops) : 0;
+}
