@@ -144,7 +144,7 @@ carat_status carat_outdir_config(const carat_store *s, const char *dir, carat_co
     carat_path_join(&from, carat_store_dir(s), "config.json");
     carat_path_join(&to, dir, "config.json");
     carat_status st = carat_str_check(&from, err);
-    if (st || (st = carat_str_check(&to, err)) || !carat_exists(from.data))
+    if (st || (st = carat_str_check(&to, err)) || !carat_is_file(from.data))
         goto out;
     if (edit.keep_all) {
         st = copy_file(from.data, to.data, err);

@@ -486,35 +486,41 @@ static carat_status read_generation(const carat_json *root, carat_config *c, car
     return r.status;
 }
 
+/* DIR/name as a tree; NULL where there is no such file. Anything but a file is refused: a pipe would be waited for. */
+static carat_status load_file(carat_str *path, const char *dir, const char *name, carat_json **root,
+                              carat_err *err)
+{
+    carat_path_join(path, dir, name);
+    carat_status status = carat_str_check(path, err);
+
+    *root = NULL;
+    if (status != CARAT_OK || !carat_exists(path->data))
+        return status;
+    if (!carat_is_file(path->data))
+        return carat_fail(err, CARAT_EFORMAT, "%s: not a file", path->data);
+    return carat_json_load(path->data, CONFIG_MAX, root, err);
+}
+
 carat_status carat_config_load(const char *dir, carat_config *out, carat_err *err)
 {
     carat_str path = CARAT_STR_INIT;
-    carat_json *root = NULL;
+    carat_json *root = NULL, *generation = NULL;
     carat_config c;
+    carat_status status = load_file(&path, dir, "config.json", &root, err);
 
-    carat_path_join(&path, dir, "config.json");
-    carat_status status = carat_str_check(&path, err);
-    if (status == CARAT_OK && !carat_exists(path.data))
+    if (status == CARAT_OK && !root)
         status = carat_fail(err, CARAT_EFORMAT,
                             "%s: missing; a checkpoint needs its config.json beside the weights", path.data);
-    else if (status == CARAT_OK)
-        status = carat_json_load(path.data, CONFIG_MAX, &root, err);
-    if (status == CARAT_OK && (status = carat_config_parse(root, &c, err)) != CARAT_OK)
+    else if (status == CARAT_OK && (status = carat_config_parse(root, &c, err)) != CARAT_OK)
         carat_fail_in(err, status, path.data);
-    carat_json_free(root);
-    root = NULL;
-    if (status != CARAT_OK)
-        goto out;
-    carat_path_join(&path, dir, "generation_config.json");
-    if ((status = carat_str_check(&path, err)) == CARAT_OK && carat_exists(path.data)) {
-        status = carat_json_load(path.data, CONFIG_MAX, &root, err);
-        if (status == CARAT_OK && (status = read_generation(root, &c, err)) != CARAT_OK)
-            carat_fail_in(err, status, path.data);
-    }
+    if (status == CARAT_OK)
+        status = load_file(&path, dir, "generation_config.json", &generation, err);
+    if (status == CARAT_OK && generation && (status = read_generation(generation, &c, err)) != CARAT_OK)
+        carat_fail_in(err, status, path.data);
     if (status == CARAT_OK)
         *out = c;
-out:
     carat_json_free(root);
+    carat_json_free(generation);
     carat_str_free(&path);
     return status;
 }

@@ -313,7 +313,8 @@ static carat_status open_shards(carat_store *s, const char *index, carat_err *er
     carat_json *root = NULL;
     const char **names = NULL;
     size_t n = 0;
-    carat_status status = carat_json_load(index, INDEX_MAX, &root, err);
+    carat_status status = carat_is_file(index) ? carat_json_load(index, INDEX_MAX, &root, err)
+                                               : carat_fail(err, CARAT_EFORMAT, "%s: not a file", index);
 
     if (status != CARAT_OK)
         return status;
