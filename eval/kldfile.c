@@ -7,7 +7,7 @@
 
 #include "runtime/base/mem.h"
 
-enum { TOP = 64, CODES = 256, HEAD = 64 };
+enum { TOP = 1024, CODES = 256, HEAD = 64 };
 
 static const char magic[8] = {'c', 'a', 'r', 'a', 't', 'k', 'l', '1'};
 

@@ -1,11 +1,11 @@
 /* A compact file of a reference model's distributions, for KLD without that model.   SPDX-License-Identifier: Apache-2.0
  *
- * Full vocabulary, about a byte a logit: the 64 greatest exactly, the others as distance below the greatest on a scale whose
+ * Full vocabulary, about a byte a logit: the 1024 greatest exactly, the others as distance below the greatest on a scale whose
  * steps widen with the distance (1/64 nat at the top, at most 1/2 nat, so that the error shrinks with the probability that it is
  * weighed by). Writing measures the KLD between the exact and the coded distribution and stores it: the floor below
  * which a comparison with the file means nothing.
  * Layout, little-endian: 64-byte head {magic, vocab, rows, hash of all windows' ids, sum and max of the coding KLD}, then a row
- * per scored position: f32 greatest logit, 64 x {u32 id, f32 logit}, vocab x u8. */
+ * per scored position: f32 greatest logit, 1024 x {u32 id, f32 logit}, vocab x u8. */
 #ifndef CARAT_EVAL_KLDFILE_H
 #define CARAT_EVAL_KLDFILE_H
 

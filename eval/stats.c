@@ -167,7 +167,8 @@ carat_status carat_estimate_quantile(const carat_observations *o, double q, cara
     }
     qsort(r, o->n, sizeof *r, by_value);
     out->value = weighted_quantile(r, o->n, NULL, q);
-    if (m > 1)
+    if (m > 1 &&
+        q < 1) /* a resample never holds more than the greatest: the bootstrap knows nothing about a maximum */
         bootstrap_quantile(&b, r, o, m, q, out);
 out:
     carat_free(r);

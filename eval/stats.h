@@ -26,7 +26,8 @@ typedef struct carat_observations {
 } carat_observations;
 
 carat_status carat_estimate_mean(const carat_observations *o, carat_estimate *out, carat_err *err);
-/* The q-quantile (0 < q <= 1): the smallest value with at least q of the observations at or below it. */
+/* The q-quantile (0 < q <= 1): the smallest value with at least q of the observations at or below it; q = 1, the
+ * maximum, has no error and no interval. */
 carat_status carat_estimate_quantile(const carat_observations *o, double q, carat_estimate *out,
                                      carat_err *err);
 
