@@ -40,7 +40,7 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(isa) $(strict) -MMD -MP -c $< -o $@
 $(archive): $(call object,$(library))
-	$(Q)mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
+	$(Q)mkdir -p $(@D); rm -f $@; $(AR) qcs $@ $^
 $(B)/libcarat.so: $(call object,$(library))
 	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0,-z,defs -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 	$(Q)ln -sf libcarat.so $@.0
