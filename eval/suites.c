@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "eval/suite.h"
+#include "runtime/base/cmd.h"
 
 static const carat_suite *const suites[] = {&carat_suite_perplexity, &carat_suite_kld};
 
@@ -17,3 +18,15 @@ const carat_suite *carat_suite_named(const char *name, size_t len)
             return suites[i];
     return NULL;
 }
+
+static const char *listed(size_t i, const char **summary)
+{
+    const carat_suite *s = carat_suite_at(i);
+    if (!s)
+        return NULL;
+    *summary = s->summary;
+    return s->name;
+}
+
+extern const carat_listing carat_suites_listing;
+const carat_listing carat_suites_listing = {"suites", listed};

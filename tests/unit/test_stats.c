@@ -45,12 +45,16 @@ static void quantiles(void **state)
 static void same_draws(void **state)
 {
     (void)state;
-    const double x[] = {1, 5, 2, 8, 3, 9};
-    const uint32_t own[] = {0, 1, 2, 3, 4, 5};
+    double x[40];
+    uint32_t own[40];
+    for (uint32_t i = 0; i < 40; i++) {
+        x[i] = sqrt(i + 1.0);
+        own[i] = i;
+    }
     carat_estimate a, b, c;
-    carat_estimate_mean(&(carat_observations){x, own, 6, 1}, &a, NULL);
-    carat_estimate_mean(&(carat_observations){x, own, 6, 1}, &b, NULL);
-    carat_estimate_mean(&(carat_observations){x, own, 6, 2}, &c, NULL);
+    carat_estimate_mean(&(carat_observations){x, own, 40, 1}, &a, NULL);
+    carat_estimate_mean(&(carat_observations){x, own, 40, 1}, &b, NULL);
+    carat_estimate_mean(&(carat_observations){x, own, 40, 2}, &c, NULL);
     assert_true(a.low == b.low && a.high == b.high);
     assert_true(a.low != c.low || a.high != c.high);
 }
