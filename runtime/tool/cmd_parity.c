@@ -346,7 +346,7 @@ static carat_status check(const args *a, job *j, carat_err *err)
     if (a->tolerance < 0)
         return carat_fail(err, CARAT_EUSAGE, "option --tolerance: %g is negative", a->tolerance);
     j->bf16 = j->numerics == CARAT_BF16;
-    j->tolerance = a->tolerance > 0 ? a->tolerance : j->bf16 ? 0.5 : 1e-4;
+    j->tolerance = !isnan(a->tolerance) ? a->tolerance : j->bf16 ? 0.5 : 1e-4;
     return st;
 }
 
@@ -387,6 +387,8 @@ static const carat_opt options[] = {
     {0},
 };
 
+static const args defaults = {.tolerance = NAN}; /* not given: by numerics */
+
 const carat_cmd carat_cmd_parity = {
     .name = "parity",
     .summary = "compares a forward pass with transformers, tap by tap",
@@ -401,6 +403,7 @@ const carat_cmd carat_cmd_parity = {
     .example = "$ carat parity tests/golden/e2b --reference tests/golden/e2b/reference.safetensors",
     .options = options,
     .args_size = sizeof(args),
+    .defaults = &defaults,
     .npos_min = 1,
     .npos_max = 1,
     .run = run,
