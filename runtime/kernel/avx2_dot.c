@@ -7,7 +7,7 @@
 
 #include "runtime/kernel/avx2.h"
 
-enum { LANES = 16, TOKENS = 4, CHUNK = 512 };
+enum { LANES = 16, TOKENS = 4 };
 
 typedef struct lanes {
     __m256 lo, hi;
@@ -59,46 +59,75 @@ static inline void decode_float_span(carat_code code, size_t size, const uint8_t
     }
 }
 
-static void decode_code_span(const carat_weight *w, size_t r, size_t c, size_t n, float *out)
+/* Where a row's groups begin and what they are worth, one after the other: no division in the loops. */
+typedef struct group_walk {
+    size_t group, end; /* columns up to `end` have this scale */
+    __m256 scale;
+} group_walk;
+
+static inline group_walk walk_to(const carat_weight *w, size_t r, size_t group)
 {
-    const uint8_t *row = w->data + r * w->row_bytes;
-    __m256 scale = _mm256_set1_ps(carat_weight_scale(w, r, c / w->group));
+    return (group_walk){group, (group + 1) * w->group, _mm256_set1_ps(carat_weight_scale(w, r, group))};
+}
+
+/* 16 values from column c on, which lies in the walk's group or begins the next. */
+static inline lanes decode_walk(carat_code code, const carat_weight *w, size_t r, size_t c, group_walk *g)
+{
+    if (c == g->end)
+        *g = walk_to(w, r, g->group + 1);
+    lanes v = decode_codes(code, w->data + r * w->row_bytes, c);
+    return (lanes){_mm256_mul_ps(v.lo, g->scale), _mm256_mul_ps(v.hi, g->scale)};
+}
+
+static inline __attribute__((always_inline)) void decode_code_span(carat_code code, const carat_weight *w,
+                                                                   size_t r, size_t c, size_t n, float *out)
+{
+    group_walk g = walk_to(w, r, c / w->group);
     for (size_t i = 0; i < n; i += LANES) {
-        if (i && (c + i) % w->group == 0)
-            scale = _mm256_set1_ps(carat_weight_scale(w, r, (c + i) / w->group));
-        lanes v = decode_codes(w->format->code, row, c + i);
-        _mm256_storeu_ps(out + i, _mm256_mul_ps(v.lo, scale));
-        _mm256_storeu_ps(out + i + 8, _mm256_mul_ps(v.hi, scale));
+        lanes v = decode_walk(code, w, r, c + i, &g);
+        _mm256_storeu_ps(out + i, v.lo);
+        _mm256_storeu_ps(out + i + 8, v.hi);
     }
 }
 
-/* out[0 .. n) = w[r][c .. c + n), c a multiple of 16. */
-static void decode_span(const carat_weight *w, size_t r, size_t c, size_t n, float *out)
+/* Do groups fill vectors? */
+static bool even_groups(const carat_weight *w)
 {
-    size_t whole = w->group % LANES && w->format->integer && w->groups > 1 ? 0 : n / LANES * LANES;
+    return w->groups == 1 || w->group % LANES == 0;
+}
+
+static void decode_row(const carat_weight *w, size_t r, float *out)
+{
+    size_t n = (size_t)w->cols, whole = w->format->integer && !even_groups(w) ? 0 : n / LANES * LANES;
     const uint8_t *row = w->data + r * w->row_bytes;
     if (whole)
         switch (w->format->code) {
         case CARAT_CODE_F32:
-            decode_float_span(CARAT_CODE_F32, 4, row + 4 * c, whole, out);
+            decode_float_span(CARAT_CODE_F32, 4, row, whole, out);
             break;
         case CARAT_CODE_F16:
-            decode_float_span(CARAT_CODE_F16, 2, row + 2 * c, whole, out);
+            decode_float_span(CARAT_CODE_F16, 2, row, whole, out);
             break;
         case CARAT_CODE_BF16:
-            decode_float_span(CARAT_CODE_BF16, 2, row + 2 * c, whole, out);
+            decode_float_span(CARAT_CODE_BF16, 2, row, whole, out);
+            break;
+        case CARAT_CODE_U4:
+            decode_code_span(CARAT_CODE_U4, w, r, 0, whole, out);
+            break;
+        case CARAT_CODE_U8:
+            decode_code_span(CARAT_CODE_U8, w, r, 0, whole, out);
             break;
         default:
-            decode_code_span(w, r, c, whole, out);
+            decode_code_span(CARAT_CODE_I8, w, r, 0, whole, out);
         }
     if (whole < n)
-        w->format->decode(w, r, c + whole, n - whole, out + whole);
+        w->format->decode(w, r, whole, n - whole, out + whole);
 }
 
 void carat_avx2_decode(const carat_weight *w, size_t r0, size_t r1, float *out)
 {
     for (size_t r = r0; r < r1; r++)
-        decode_span(w, r, 0, (size_t)w->cols, out + (r - r0) * w->cols);
+        decode_row(w, r, out + (r - r0) * w->cols);
 }
 
 /* ---- products ----------------------------------------------------------------------------------------------- */
@@ -162,26 +191,54 @@ static inline __attribute__((always_inline)) void dot_shape(carat_code code, siz
         dot_float(code, size, w, r, 1, x, ldx, 4, acc);
 }
 
-/* Integer formats: a span of the row is decoded on the stack first. */
-static void dot_codes(const carat_weight *w, size_t r, const float *x, size_t ldx, size_t nt,
-                      lanes acc[TOKENS])
+static inline __attribute__((always_inline)) void dot_codes(carat_code code, const carat_weight *w, size_t r,
+                                                            const float *x, size_t ldx, size_t nt,
+                                                            lanes acc[TOKENS])
 {
-    float span[CHUNK];
+    group_walk g = walk_to(w, r, 0);
     size_t whole = (size_t)w->cols / LANES * LANES;
-    for (size_t c = 0; c < whole; c += CHUNK) {
-        size_t n = whole - c < CHUNK ? whole - c : CHUNK;
-        decode_span(w, r, c, n, span);
-        for (size_t i = 0; i < n; i += LANES) {
-            lanes v = {_mm256_loadu_ps(span + i), _mm256_loadu_ps(span + i + 8)};
-            for (size_t t = 0; t < nt; t++)
-                acc[t] = add_product(acc[t], v, x + t * ldx + c + i);
-        }
+    for (size_t c = 0; c < whole; c += LANES) {
+        lanes v = decode_walk(code, w, r, c, &g);
+        for (size_t t = 0; t < nt; t++)
+            acc[t] = add_product(acc[t], v, x + t * ldx + c);
+    }
+}
+
+static inline __attribute__((always_inline)) void dot_codes_shape(carat_code code, const carat_weight *w,
+                                                                  size_t r, const float *x, size_t ldx,
+                                                                  size_t nt, lanes acc[TOKENS])
+{
+    if (nt == 1)
+        dot_codes(code, w, r, x, ldx, 1, acc);
+    else if (nt == 2)
+        dot_codes(code, w, r, x, ldx, 2, acc);
+    else if (nt == 3)
+        dot_codes(code, w, r, x, ldx, 3, acc);
+    else
+        dot_codes(code, w, r, x, ldx, 4, acc);
+}
+
+/* Groups that end inside a vector: by way of the format's own decode. */
+static void dot_ragged(const carat_weight *w, size_t r, const float *x, size_t ldx, size_t nt,
+                       lanes acc[TOKENS])
+{
+    float v[LANES];
+    size_t whole = (size_t)w->cols / LANES * LANES;
+    for (size_t c = 0; c < whole; c += LANES) {
+        w->format->decode(w, r, c, LANES, v);
+        for (size_t t = 0; t < nt; t++)
+            acc[t] = add_product(acc[t], (lanes){_mm256_loadu_ps(v), _mm256_loadu_ps(v + 8)},
+                                 x + t * ldx + c);
     }
 }
 
 static void dot_rows(const carat_weight *w, size_t r, size_t rows, const float *x, size_t ldx, size_t nt,
                      lanes acc[TOKENS])
 {
+    if (w->format->integer && !even_groups(w)) {
+        dot_ragged(w, r, x, ldx, nt, acc);
+        return;
+    }
     switch (w->format->code) {
     case CARAT_CODE_F32:
         dot_shape(CARAT_CODE_F32, 4, w, r, rows, x, ldx, nt, acc);
@@ -192,8 +249,14 @@ static void dot_rows(const carat_weight *w, size_t r, size_t rows, const float *
     case CARAT_CODE_BF16:
         dot_shape(CARAT_CODE_BF16, 2, w, r, rows, x, ldx, nt, acc);
         break;
+    case CARAT_CODE_U4:
+        dot_codes_shape(CARAT_CODE_U4, w, r, x, ldx, nt, acc);
+        break;
+    case CARAT_CODE_U8:
+        dot_codes_shape(CARAT_CODE_U8, w, r, x, ldx, nt, acc);
+        break;
     default:
-        dot_codes(w, r, x, ldx, nt, acc);
+        dot_codes_shape(CARAT_CODE_I8, w, r, x, ldx, nt, acc);
     }
 }
 
