@@ -136,6 +136,13 @@ static inline __m256i load(const uint8_t *p)
     return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
+/* Makes the compiler add in the written order: gcc would balance the sums into trees, for which registers do not suffice. */
+static inline __m256i in_order(__m256i v)
+{
+    __asm__("" : "+x"(v));
+    return v;
+}
+
 /* One run of 32 columns: a lane of int16 gathers 8 pairs of at most 2 * 15 * 127. */
 static inline __attribute__((always_inline)) void
 run_nibbles(const uint8_t *tile, const int8_t *const q[TOKENS], size_t c, int nt, __m256i isum[2][TOKENS])
@@ -148,8 +155,8 @@ run_nibbles(const uint8_t *tile, const int8_t *const q[TOKENS], size_t c, int nt
         __m256i w0 = load(tile + u * UNIT_BYTES), w1 = load(tile + u * UNIT_BYTES + 32);
         for (int i = 0; i < nt; i++) {
             __m256i x = four_bytes(q[i] + c + 4 * u);
-            s[0][i] = _mm256_add_epi16(s[0][i], _mm256_maddubs_epi16(w0, x));
-            s[1][i] = _mm256_add_epi16(s[1][i], _mm256_maddubs_epi16(w1, x));
+            s[0][i] = in_order(_mm256_add_epi16(s[0][i], _mm256_maddubs_epi16(w0, x)));
+            s[1][i] = in_order(_mm256_add_epi16(s[1][i], _mm256_maddubs_epi16(w1, x)));
         }
     }
     for (int h = 0; h < 2; h++)
@@ -164,8 +171,8 @@ group_wide(const uint8_t *tile, const int16_t *const x[TOKENS], size_t units, in
         __m256i w0 = load(tile + u * UNIT_BYTES), w1 = load(tile + u * UNIT_BYTES + 32);
         for (int i = 0; i < nt; i++) {
             __m256i v = four_bytes(x[i] + 2 * u);
-            isum[0][i] = _mm256_add_epi32(isum[0][i], _mm256_madd_epi16(w0, v));
-            isum[1][i] = _mm256_add_epi32(isum[1][i], _mm256_madd_epi16(w1, v));
+            isum[0][i] = in_order(_mm256_add_epi32(isum[0][i], _mm256_madd_epi16(w0, v)));
+            isum[1][i] = in_order(_mm256_add_epi32(isum[1][i], _mm256_madd_epi16(w1, v)));
         }
     }
 }
@@ -261,11 +268,27 @@ static size_t min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Asks for what the next tokens will need: codes of this block, running sums. */
+static void prefetch(const panel *p, const block *b, size_t t, size_t n)
+{
+    size_t bytes = b->runs * p->run_cols;
+    for (size_t i = t; i < t + n; i++) {
+        const char *q = (const char *)(p->x->q + i * p->x->ldq + b->c0),
+                   *y = (const char *)(p->y + i * p->ldy + p->r0);
+        for (size_t at = 0; at < bytes; at += 64)
+            _mm_prefetch(q + at, _MM_HINT_T0);
+        for (size_t at = 0; at < p->rows * sizeof(float); at += 64)
+            _mm_prefetch(y + at, _MM_HINT_T0);
+    }
+}
+
 static void run_block(const panel *p, const block *b, size_t t0, size_t t1)
 {
     unpack(p, b);
     for (size_t t = t0; t < t1; t += TOKENS) {
         size_t n = min(t1 - t, TOKENS);
+        if (t + n < t1)
+            prefetch(p, b, t + n, min(t1 - t - n, TOKENS));
         if (!p->nibble)
             widen(p, b, t, n);
         for (size_t h = 0; h * HALF < p->rows; h++) {
