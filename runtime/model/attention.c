@@ -71,12 +71,34 @@ static void heads_row(const carat_work *w, uint32_t l, size_t t)
     }
 }
 
-/* Decoding has one query: then each head group is one piece; else tiles of queries are. */
+/* The heads of one KV head as `parts` equal shares, one of which is `part`: with a single query the rows of q are heads, so a
+ * share is a smaller problem of the same shape, shifted. */
+static carat_attention share(const carat_attention *a, size_t kv_head, size_t part, size_t parts)
+{
+    size_t group = a->heads / a->kv_heads, sub = group / parts;
+    size_t shift = (kv_head * (group - sub) + part * sub) * a->dim;
+    carat_attention s = *a;
+    s.heads = sub * a->kv_heads;
+    s.q = a->q + shift;
+    s.out = a->out + shift;
+    return s;
+}
+
+/* Into how many shares a group of heads is cut so that every thread has one. */
+static size_t shares(const carat_attention *a, int threads)
+{
+    size_t group = a->heads / a->kv_heads, parts = 1;
+    while (parts * a->kv_heads < (size_t)threads && group % (parts * 2) == 0)
+        parts *= 2;
+    return parts;
+}
+
+/* A prompt is cut into tiles of queries; decoding, which has one query, into heads. */
 static void attend(const carat_work *w, uint32_t l, size_t first)
 {
     carat_session *s = w->s;
     const carat_layer *layer = &w->m->config.layer[l];
-    size_t d = layer->head_dim, heads = w->m->config.heads, source = layer->kv_source;
+    size_t d = layer->head_dim, heads = w->m->config.heads, source = layer->kv_source, kv = layer->kv_heads;
     float *q = s->q + first * heads * d;
     carat_attention a = {.q = q,
                          .out = q,
@@ -85,16 +107,18 @@ static void attend(const carat_work *w, uint32_t l, size_t first)
                          .n = w->p->n - first,
                          .pos = w->p->pos + first,
                          .heads = heads,
-                         .kv_heads = layer->kv_heads,
+                         .kv_heads = kv,
                          .dim = d,
                          .slots = s->slots[layer->full],
                          .window = layer->full ? 0 : w->m->config.window,
                          .round_bf16 = s->numerics == CARAT_BF16};
-    size_t tiles = (a.n + QUERY_TILE - 1) / QUERY_TILE, begin, end;
-    while (carat_team_take(w->team, tiles * layer->kv_heads, 1, &begin, &end)) {
-        size_t t0 = begin / layer->kv_heads * QUERY_TILE;
+    size_t parts = a.n == 1 ? shares(&a, carat_team_size(w->team)) : 1;
+    size_t tiles = (a.n + QUERY_TILE - 1) / QUERY_TILE, i, end;
+    while (carat_team_take(w->team, tiles * kv * parts, 1, &i, &end)) {
+        size_t t0 = i / (kv * parts) * QUERY_TILE;
         size_t t1 = a.n - t0 < QUERY_TILE ? a.n : t0 + QUERY_TILE;
-        s->kern->attend(&a, begin % layer->kv_heads, t0, t1, w->scratch);
+        carat_attention part = parts > 1 ? share(&a, i % kv, i / kv % parts, parts) : a;
+        s->kern->attend(&part, i % kv, t0, t1, w->scratch);
     }
     carat_team_barrier(w->team);
 }
