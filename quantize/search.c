@@ -7,59 +7,84 @@
  * to even on ties and clamp to [-2^(b-1), 2^(b-1) - 1]; the error counts the scale as it is stored. */
 #include "quantize/method.h"
 
-#include <math.h>
+#include <string.h>
 
 enum { COARSE = 24, AROUND = 8 }; /* both multiples of 8: kernels try that many at once */
 
+/* A candidate as one number: errors are not negative, so they order like their bits; of two equal ones the larger scale is
+ * the smaller number. One comparison then does without branches, which would be mispredicted at every other candidate. */
 typedef struct hunt {
     const carat_grid *g;
     const float *x;
     size_t n;
     int lo, hi; /* bit patterns */
-    int best;
-    float error;
+    uint64_t best;
 } hunt;
+
+static uint64_t key(float error, int bits)
+{
+    uint32_t e;
+    memcpy(&e, &error, sizeof e);
+    return (uint64_t)e << 32 | (uint16_t)~bits;
+}
+
+static int key_bits(uint64_t k)
+{
+    return (uint16_t)~k;
+}
+
+static void values(const carat_grid *g, const int *bits, size_t count, float *scale)
+{
+    if (g->scale_dtype == CARAT_DT_F16)
+        for (size_t i = 0; i < count; i++)
+            scale[i] = carat_f16_get((uint16_t)bits[i]);
+    else
+        for (size_t i = 0; i < count; i++)
+            scale[i] = carat_bf16_get((uint16_t)bits[i]);
+}
 
 static void try_at(hunt *h, const int *bits, size_t count)
 {
     float scale[COARSE] = {0}, error[COARSE];
-    for (size_t i = 0; i < count; i++)
-        scale[i] = carat_grid_value(h->g, (uint16_t)bits[i]);
+    values(h->g, bits, count, scale);
     h->g->k->code_errors(h->x, h->n, scale, count, h->g->lo, h->g->hi, error);
-    for (size_t i = 0; i < count; i++)
-        if (error[i] < h->error || (error[i] == h->error && bits[i] > h->best)) {
-            h->best = bits[i];
-            h->error = error[i];
-        }
+    uint64_t best = h->best;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t k = key(error[i], bits[i]);
+        best = k < best ? k : best;
+    }
+    h->best = best;
 }
 
 static int within(const hunt *h, int bits)
 {
-    return bits < h->lo ? h->lo : bits > h->hi ? h->hi : bits;
+    bits = bits < h->lo ? h->lo : bits;
+    return bits > h->hi ? h->hi : bits;
 }
 
 static uint16_t search(const carat_grid *g, const float *x, size_t n, float absmax, float *error)
 {
     float full = absmax / (float)g->hi;
-    hunt h = {g, x, n, carat_grid_nearest(g, 0.5f * full), carat_grid_nearest(g, full), 0, INFINITY};
+    hunt h = {g, x, n, carat_grid_nearest(g, 0.5f * full), carat_grid_nearest(g, full), UINT64_MAX};
     if (carat_grid_value(g, (uint16_t)h.hi) < full)
         h.hi = carat_grid_above(g, (uint16_t)h.hi);
 
     int at[COARSE], span = h.hi - h.lo;
     for (int i = 0; i < COARSE; i++)
-        at[i] = h.hi - i * span / (COARSE - 1);
+        at[i] = h.hi - (i * span * 2850 >> 16); /* 2850 / 65536 is 1/23, a little above: the last one is lo */
     try_at(&h, at, COARSE);
     for (int step = span / (COARSE - 1) + 1; step > 1;) {
         step = (step + 3) / 5 > 1 ? (step + 3) / 5 : 1;
-        int middle = h.best;
+        int middle = key_bits(h.best);
         for (int i = 0; i < AROUND / 2; i++) {
             at[2 * i] = within(&h, middle - (i + 1) * step);
             at[2 * i + 1] = within(&h, middle + (i + 1) * step);
         }
         try_at(&h, at, AROUND);
     }
-    *error = h.error;
-    return (uint16_t)h.best;
+    uint32_t e = (uint32_t)(h.best >> 32);
+    memcpy(error, &e, sizeof e);
+    return (uint16_t)key_bits(h.best);
 }
 
 const carat_method carat_method_search = {"search", "round to nearest, scale of least squared error", search};
