@@ -33,13 +33,19 @@ static const char *role_name(const carat_slot *slot)
     return name;
 }
 
+static bool is_expert_stack(const carat_row *row)
+{
+    return row->slot &&
+           (row->slot->role == CARAT_ROLE_EXPERTS_GATE_UP || row->slot->role == CARAT_ROLE_EXPERTS_DOWN);
+}
+
 /* Can this tensor be stored packed at all? If not, `why`. */
 static bool can_pack(const carat_row *row, const char **why)
 {
     const carat_slot *s = row->slot;
     if (!s || (s->role >= CARAT_ROLE_VISION && s->role <= CARAT_ROLE_EMBED_AUDIO))
         *why = "outside the text model: carried as it is";
-    else if (row->src->ndim == 3)
+    else if (is_expert_stack(row))
         *why = "3-D expert stack: kept, packing experts is not in this build";
     else if (!s->matrix || row->src->ndim != 2)
         *why = s->why ? s->why : "not a matrix";
@@ -66,7 +72,7 @@ static carat_status grant(const carat_recipe *r, carat_row *row, carat_err *err)
         return CARAT_OK;
     }
     if (!can_pack(row, &why)) {
-        if (row->rule >= 0 && row->src->ndim == 3 && row->slot && carat_scheme_packs(want))
+        if (row->rule >= 0 && is_expert_stack(row) && carat_scheme_packs(want))
             return carat_fail(err, CARAT_ESUPPORT, "%s: --set '%s': %s", row->name,
                               carat_recipe_rule(r, (size_t)row->rule), why);
         row->got = carat_scheme_keep;

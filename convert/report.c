@@ -9,7 +9,65 @@
 
 #include "runtime/base/util.h"
 
-enum { MAX_LINES = 64, WORST = 5 };
+enum { MAX_LINES = 64, WORST = 5, MAX_LOADERS = 4 };
+
+/* ---- what loads it ---------------------------------------------------------------------------------------------- */
+
+typedef struct loader {
+    const char *program, *how, *note;
+    bool loads;
+} loader;
+
+/* Tables: is an embedding table packed? Schemes: how many different ones, counted up to two. */
+typedef struct packing {
+    const carat_scheme *first;
+    size_t schemes;
+    bool tables;
+} packing;
+
+static packing packing_of(const carat_plan_table *p)
+{
+    packing k = {0};
+    for (size_t i = 0; i < p->n_rows; i++) {
+        const carat_row *row = &p->rows[i];
+        if (!carat_scheme_packs(&row->got))
+            continue;
+        k.tables = k.tables || row->slot->policy == CARAT_POLICY_EMBEDDING ||
+                   row->slot->policy == CARAT_POLICY_PLE;
+        if (!k.first)
+            k.first = &row->got;
+        if (k.schemes < 2 && (k.schemes == 0 || !carat_scheme_equal(k.first, &row->got)))
+            k.schemes++;
+    }
+    return k;
+}
+
+static size_t loaders(const carat_plan_table *p, loader out[MAX_LOADERS])
+{
+    static const char hf[] = "transformers 5.23 + compressed-tensors 0.20", plain[] = "from_pretrained(OUT)";
+    static const char dequantize[] =
+        "from_pretrained(OUT, quantization_config=CompressedTensorsConfig(dequantize=True))";
+    packing k = packing_of(p);
+    if (!k.first) {
+        out[0] = (loader){"transformers 5.23", plain, "nothing is packed: an ordinary checkpoint", true};
+        return 1;
+    }
+    out[0] = (loader){hf, plain,
+                      k.tables ? "fails: transformers cannot decode a packed embedding table this way"
+                               : "stays packed until the first forward; code x scale is exact in f32",
+                      !k.tables};
+    out[1] = (loader){
+        hf, dequantize,
+        k.schemes > 1 ? "fails: transformers decodes everything by the first scheme, and there are several"
+                      : "decoded while loading; code x scale is rounded to the type of the scales",
+        k.schemes == 1};
+    out[2] = (loader){"vLLM", "--model OUT",
+                      k.tables ? "by its source, not run here; packed embedding tables need a recent version"
+                               : "by its source, not run here",
+                      true};
+    out[3] = (loader){"carat", "carat run OUT", "packed weights are used as they lie in the file", true};
+    return MAX_LOADERS;
+}
 
 /* ---- for people ------------------------------------------------------------------------------------------------- */
 
@@ -132,6 +190,18 @@ void carat_report_table(const carat_quantize_report *r, bool each, FILE *f)
         f, "\n%s -> %s: %.2f bits a weight; %.2f in the packed matrices, which hold %.1f %% of the weights\n",
         before, after, bits(p->after, t.weights), bits(t.packed_bytes, t.packed),
         t.weights ? 100.0 * (double)t.packed / (double)t.weights : 0.0);
+    loader l[MAX_LOADERS];
+    size_t n = loaders(p, l);
+    bool hf = false;
+    fputs("loads in\n", f);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(f, "  %-3s %s: %s\n      %s\n", l[i].loads ? "yes" : "no", l[i].program, l[i].how, l[i].note);
+        hf = hf || (l[i].loads && carat_starts(l[i].program, "transformers"));
+    }
+    if (!hf)
+        fputs("  for transformers: one scheme everywhere, or a decoded copy by `carat convert OUT COPY "
+              "--dtype bf16`\n",
+              f);
 }
 
 /* ---- for scripts ------------------------------------------------------------------------------------------------ */
@@ -174,44 +244,20 @@ static void write_row(const carat_row *row, bool dry, carat_jw *w)
     carat_jw_close(w);
 }
 
-static void write_loader(carat_jw *w, const char *program, const char *how, bool loads, const char *note)
-{
-    carat_jw_open(w, '{');
-    key_text(w, "program", program);
-    key_text(w, "how", how);
-    carat_jw_key(w, "loads");
-    carat_jw_bool(w, loads);
-    key_text(w, "note", note);
-    carat_jw_close(w);
-}
-
 static void write_loaders(const carat_plan_table *p, carat_jw *w)
 {
-    static const char hf[] = "transformers 5.23 + compressed-tensors 0.20";
-    bool table = false, any = false;
-    for (size_t i = 0; i < p->n_rows; i++) {
-        const carat_row *row = &p->rows[i];
-        bool packs = carat_scheme_packs(&row->got);
-        any = any || packs;
-        table = table ||
-                (packs && row->slot->policy != CARAT_POLICY_LINEAR && row->slot->policy != CARAT_POLICY_KEEP);
-    }
+    loader l[MAX_LOADERS];
+    size_t n = loaders(p, l);
     carat_jw_open(w, '[');
-    if (!any) {
-        write_loader(w, "transformers 5.23", "from_pretrained(OUT)", true,
-                     "nothing is packed: an ordinary checkpoint");
+    for (size_t i = 0; i < n; i++) {
+        carat_jw_open(w, '{');
+        key_text(w, "program", l[i].program);
+        key_text(w, "how", l[i].how);
+        carat_jw_key(w, "loads");
+        carat_jw_bool(w, l[i].loads);
+        key_text(w, "note", l[i].note);
         carat_jw_close(w);
-        return;
     }
-    write_loader(w, hf, "from_pretrained(OUT)", !table,
-                 table ? "packed embedding tables fail inside transformers this way: use dequantize=True"
-                       : "kept packed, decoded at the first forward; code x scale is exact in f32");
-    write_loader(w, hf, "from_pretrained(OUT, quantization_config=CompressedTensorsConfig(dequantize=True))",
-                 true, "decoded while loading; code x scale is rounded to the type of the scales");
-    write_loader(w, "vLLM", "--model OUT", true,
-                 table ? "by its source, not run here; packed embedding tables need a recent version"
-                       : "by its source, not run here");
-    write_loader(w, "carat", "carat run OUT", true, "packed weights are used as they lie in the file");
     carat_jw_close(w);
 }
 
