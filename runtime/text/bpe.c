@@ -10,6 +10,7 @@
 
 enum {
     SHORT = 24,        /* symbols; above it the heap is faster */
+    WAYS = 4,          /* children of a node of the heap */
     MAX_PROBES = 1024, /* a table half full needs some dozens; more is made on purpose */
     NEAR = 256,        /* code points below this have a set of pairs without false answers */
     NEAR_WORDS = NEAR * NEAR / 64,
@@ -293,12 +294,15 @@ struct carat_bpe_node {
 };
 
 /* A heap of rank << 32 | index, least first: equal ranks come out from left to right. An entry is stale, and dropped, if the
- * symbol's pair has another rank by now. */
+ * symbol's pair has another rank by now. Four children a node: the heap of a long run does not fit into the cache, and half
+ * as deep is half as many misses. */
 static void sift_down(uint64_t *heap, size_t n, size_t at)
 {
     uint64_t v = heap[at];
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        child += child + 1 < n && heap[child + 1] < heap[child];
+    for (size_t child; (child = WAYS * at + 1) < n; at = child) {
+        size_t last = child + WAYS < n ? child + WAYS : n;
+        for (size_t i = child + 1; i < last; i++)
+            child = heap[i] < heap[child] ? i : child;
         if (heap[child] >= v)
             break;
         heap[at] = heap[child];
@@ -309,8 +313,8 @@ static void sift_down(uint64_t *heap, size_t n, size_t at)
 static void push(uint64_t *heap, size_t *n, uint64_t v)
 {
     size_t at = (*n)++;
-    for (; at && heap[(at - 1) / 2] > v; at = (at - 1) / 2)
-        heap[at] = heap[(at - 1) / 2];
+    for (; at && heap[(at - 1) / WAYS] > v; at = (at - 1) / WAYS)
+        heap[at] = heap[(at - 1) / WAYS];
     heap[at] = v;
 }
 
@@ -357,7 +361,7 @@ static size_t merge_long(const carat_merges *m, struct carat_bpe_node *node, uin
         if (node[i].rank != NONE)
             heap[waiting++] = (uint64_t)node[i].rank << 32 | i;
     }
-    for (size_t i = waiting / 2; i-- > 0;)
+    for (size_t i = (waiting + WAYS - 2) / WAYS; i-- > 0;)
         sift_down(heap, waiting, i);
     while (waiting) {
         uint64_t top = pop(heap, &waiting);
