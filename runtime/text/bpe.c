@@ -217,6 +217,10 @@ static carat_status read_one(reader *r, carat_scan *s)
     q->ask_a = carat_vocab_ask(r->v, q->a);
     q->ask_b = carat_vocab_ask(r->v, q->b);
     r->read++;
+    q = &r->ring[(r->read + AHEAD / 2) %
+                 AHEAD]; /* one half of the way ahead; before the first round any place will do */
+    carat_vocab_touch(r->v, q->ask_a);
+    carat_vocab_touch(r->v, q->ask_b);
     return CARAT_OK;
 }
 

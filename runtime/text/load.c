@@ -16,12 +16,14 @@ enum {
 };
 static const char MARK[] = "\xe2\x96\x81"; /* "▁" */
 
+typedef struct loader loader;
+typedef carat_status read_fn(loader *l, carat_scan *s);
+
 /* A member of an object of the file. */
 typedef struct part {
     const char *name;
-    carat_span value;   /* data NULL: absent */
-    struct part *inner; /* NULL, or the members of this object */
-    size_t inners;
+    read_fn *read;    /* NULL: value is kept for later */
+    carat_span value; /* data NULL: absent */
 } part;
 
 enum {
@@ -50,31 +52,25 @@ enum {
     MODEL_PARTS
 };
 
-typedef struct loader {
+struct loader {
     carat_tokenizer *t;
-    const char *text; /* of the file: places in it are named from here */
+    part file[FILE_PARTS], model[MODEL_PARTS];
+    carat_scan merges; /* p NULL, or where they stand, if that is before the vocabulary */
     carat_err *err;
-} loader;
+};
 
 /* ---- the file's outer shape ----------------------------------------------------------------------------------------- */
-
-static carat_scan scan_in(const loader *l, carat_span s)
-{
-    return (carat_scan){s.data, l->text, s.data + s.len, NULL};
-}
-
-static carat_status read_parts(loader *l, carat_scan *s, part *parts, size_t n);
 
 static carat_status read_part(loader *l, carat_scan *s, part *p)
 {
     if (p->value.data)
         return carat_fail(l->err, CARAT_EFORMAT, "\"%s\" stands twice in one object", p->name);
-    if (!p->inner) {
+    if (!p->read) {
         carat_scan_skip(s, &p->value);
         return CARAT_OK;
     }
     const char *begin = s->p;
-    carat_status st = read_parts(l, s, p->inner, p->inners);
+    carat_status st = p->read(l, s);
     p->value = (carat_span){begin, (size_t)(s->p - begin)};
     return st;
 }
@@ -307,26 +303,46 @@ static carat_status find_bytes(carat_tokenizer *t, carat_err *err)
     return CARAT_OK;
 }
 
-static carat_status read_model(loader *l, const part *parts)
+static carat_status read_vocab(loader *l, carat_scan *s)
+{
+    /* files begin with the type: say what is the matter before stumbling over another model's tables */
+    static check_fn *const early[] = {check_type};
+    carat_status st = l->model[TYPE].value.data ? check_parts(l, l->model, 1, early) : CARAT_OK;
+    if (!st)
+        st = carat_vocab_read(&l->t->vocab, s, l->err);
+    return st ? st : index_singles(l->t, l->err);
+}
+
+static carat_status read_merges(loader *l, carat_scan *s)
+{
+    carat_span skipped;
+    if (l->t->vocab.slot)
+        return carat_merges_read(&l->t->merges, &l->t->vocab, s, l->err);
+    l->merges = *s;
+    carat_scan_skip(s, &skipped);
+    return CARAT_OK;
+}
+
+static carat_status read_model(loader *l, carat_scan *s)
+{
+    return read_parts(l, s, l->model, MODEL_PARTS);
+}
+
+static carat_status finish_model(loader *l)
 {
     static check_fn *const checks[MODEL_PARTS] = {
         [TYPE] = check_type,    [DROPOUT] = check_dropout,    [PREFIX] = check_empty,
         [SUFFIX] = check_empty, [BYTE_FALLBACK] = check_true, [IGNORE_MERGES] = check_false,
     };
-    carat_status st = check_parts(l, parts, MODEL_PARTS, checks);
+    if (!l->file[MODEL].value.data)
+        return carat_fail(l->err, CARAT_EFORMAT, "there is no model");
+    carat_status st = check_parts(l, l->model, MODEL_PARTS, checks);
     for (int i = VOCAB; i <= MERGES && !st; i++)
-        if (!parts[i].value.data)
-            st = carat_fail(l->err, CARAT_EFORMAT, "model has no %s", parts[i].name);
-    carat_scan vocab = scan_in(l, parts[VOCAB].value), merges = scan_in(l, parts[MERGES].value);
-    if (!st)
-        st = carat_vocab_read(&l->t->vocab, &vocab, l->err);
+        if (!l->model[i].value.data)
+            st = carat_fail(l->err, CARAT_EFORMAT, "model has no %s", l->model[i].name);
     if (!st)
         st = find_bytes(l->t, l->err);
-    if (!st)
-        st = index_singles(l->t, l->err);
-    if (!st)
-        st = carat_merges_read(&l->t->merges, &l->t->vocab, &merges, l->err);
-    return st;
+    return st || !l->merges.p ? st : read_merges(l, &l->merges);
 }
 
 /* ---- added tokens ----------------------------------------------------------------------------------------------- */
@@ -402,43 +418,34 @@ static carat_status read_added_tokens(loader *l, const part *p)
 
 /* ---- all of it -------------------------------------------------------------------------------------------------- */
 
-/* The whole file; unk_token and fuse_unk are known but not looked at: with all byte pieces there nothing is unknown. */
-static carat_status read_file(loader *l, size_t len, part *file, part *model)
+/* unk_token and fuse_unk are known but not looked at: with all byte pieces there nothing is unknown. */
+static void name_parts(loader *l)
 {
-    static const char *const file_names[] = {
-        [VERSION] = "version",
-        [TRUNCATION] = "truncation",
-        [PADDING] = "padding",
-        [ADDED_TOKENS] = "added_tokens",
-        [NORMALIZER] = "normalizer",
-        [PRE_TOKENIZER] = "pre_tokenizer",
-        [POST_PROCESSOR] = "post_processor",
-        [DECODER] = "decoder",
-        [MODEL] = "model",
+    static const part file[FILE_PARTS] = {
+        [VERSION] = {.name = "version"},
+        [TRUNCATION] = {.name = "truncation"},
+        [PADDING] = {.name = "padding"},
+        [ADDED_TOKENS] = {.name = "added_tokens"},
+        [NORMALIZER] = {.name = "normalizer"},
+        [PRE_TOKENIZER] = {.name = "pre_tokenizer"},
+        [POST_PROCESSOR] = {.name = "post_processor"},
+        [DECODER] = {.name = "decoder"},
+        [MODEL] = {.name = "model", .read = read_model},
     };
-    static const char *const model_names[] = {
-        [TYPE] = "type",
-        [DROPOUT] = "dropout",
-        [UNK_TOKEN] = "unk_token",
-        [PREFIX] = "continuing_subword_prefix",
-        [SUFFIX] = "end_of_word_suffix",
-        [FUSE_UNK] = "fuse_unk",
-        [BYTE_FALLBACK] = "byte_fallback",
-        [IGNORE_MERGES] = "ignore_merges",
-        [VOCAB] = "vocab",
-        [MERGES] = "merges",
+    static const part model[MODEL_PARTS] = {
+        [TYPE] = {.name = "type"},
+        [DROPOUT] = {.name = "dropout"},
+        [UNK_TOKEN] = {.name = "unk_token"},
+        [PREFIX] = {.name = "continuing_subword_prefix"},
+        [SUFFIX] = {.name = "end_of_word_suffix"},
+        [FUSE_UNK] = {.name = "fuse_unk"},
+        [BYTE_FALLBACK] = {.name = "byte_fallback"},
+        [IGNORE_MERGES] = {.name = "ignore_merges"},
+        [VOCAB] = {.name = "vocab", .read = read_vocab},
+        [MERGES] = {.name = "merges", .read = read_merges},
     };
-    for (int i = 0; i < FILE_PARTS; i++)
-        file[i] = (part){.name = file_names[i]};
-    for (int i = 0; i < MODEL_PARTS; i++)
-        model[i] = (part){.name = model_names[i]};
-    file[MODEL].inner = model;
-    file[MODEL].inners = MODEL_PARTS;
-    carat_scan s = carat_scan_begin(l->text, len);
-    carat_status st = read_parts(l, &s, file, FILE_PARTS);
-    if (!st)
-        carat_scan_finish(&s);
-    return st ? st : carat_scan_check(&s, l->err);
+    memcpy(l->file, file, sizeof file);
+    memcpy(l->model, model, sizeof model);
 }
 
 carat_status carat_tokenizer_load(carat_tokenizer *t, const char *text, size_t len, carat_err *err)
@@ -452,19 +459,20 @@ carat_status carat_tokenizer_load(carat_tokenizer *t, const char *text, size_t l
         [POST_PROCESSOR] = check_post_processor,
         [DECODER] = check_decoder,
     };
-    loader l = {t, text, err};
-    part file[FILE_PARTS], model[MODEL_PARTS];
     if (len > FILE_MAX)
         return carat_fail(err, CARAT_ESUPPORT, "%zu bytes; carat reads a tokenizer of up to %d", len,
                           FILE_MAX);
-    carat_status st = read_file(&l, len, file, model);
-    if (!st && !file[MODEL].value.data)
-        st = carat_fail(err, CARAT_EFORMAT, "there is no model");
+    loader l = {.t = t, .err = err};
+    carat_scan s = carat_scan_begin(text, len);
+    name_parts(&l);
+    carat_status st = read_parts(&l, &s, l.file, FILE_PARTS);
     if (!st)
-        st = check_parts(&l, file, FILE_PARTS, checks);
+        carat_scan_finish(&s);
     if (!st)
-        st = read_model(&l, model);
+        st = carat_scan_check(&s, err);
     if (!st)
-        st = read_added_tokens(&l, &file[ADDED_TOKENS]);
-    return st;
+        st = finish_model(&l);
+    if (!st)
+        st = check_parts(&l, l.file, FILE_PARTS, checks);
+    return st ? st : read_added_tokens(&l, &l.file[ADDED_TOKENS]);
 }

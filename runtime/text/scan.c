@@ -32,11 +32,15 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+/* Most of a pretty-printed file is indentation: eight spaces at a time. */
 static void space(carat_scan *s)
 {
     const char *p = s->p;
-    while (p < s->end && is_space(*p))
+    while (p < s->end && is_space(*p)) {
         p++;
+        while (s->end - p >= 8 && memcmp(p, "        ", 8) == 0)
+            p += 8;
+    }
     s->p = p;
 }
 

@@ -6,37 +6,35 @@
 #include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 
-static carat_status load_file(carat_tokenizer *t, const char *path, carat_err *err)
+carat_status carat_tokenizer_parse(const char *text, size_t len, carat_tokenizer **out, carat_err *err)
 {
-    carat_map map;
-    carat_status st = carat_map_open(path, &map, err);
+    carat_tokenizer *t = carat_alloc(1, sizeof *t, err);
+    if (!t)
+        return CARAT_ENOMEM;
+    t->vocab = (carat_vocab)CARAT_VOCAB_INIT;
+    carat_status st = carat_tokenizer_load(t, text, len, err);
     if (st)
-        return st;
-    st = carat_tokenizer_load(t, map.size ? (const char *)map.data : "", map.size, err);
-    carat_map_close(&map);
-    return st ? carat_fail_in(err, st, path) : CARAT_OK;
+        carat_tokenizer_close(t);
+    else
+        *out = t;
+    return st;
 }
 
 carat_status carat_tokenizer_open(const char *path, carat_tokenizer **out, carat_err *err)
 {
     carat_str file = CARAT_STR_INIT;
+    carat_map map = {NULL, 0};
     if (carat_is_dir(path))
         carat_path_join(&file, path, "tokenizer.json");
     else
         carat_str_puts(&file, path);
     carat_status st = carat_str_check(&file, err);
-    carat_tokenizer *t = st ? NULL : carat_alloc(1, sizeof *t, err);
-    if (!st && !t)
-        st = CARAT_ENOMEM;
-    if (t)
-        t->vocab = (carat_vocab)CARAT_VOCAB_INIT;
     if (!st)
-        st = load_file(t, file.data, err);
+        st = carat_map_open(file.data, &map, err);
+    if (!st && (st = carat_tokenizer_parse(map.size ? (const char *)map.data : "", map.size, out, err)))
+        carat_fail_in(err, st, file.data);
+    carat_map_close(&map);
     carat_str_free(&file);
-    if (st)
-        carat_tokenizer_close(t);
-    else
-        *out = t;
     return st;
 }
 

@@ -32,6 +32,8 @@ struct carat_tokenizer {
     bool unmark_spaces; /* decoder: "▁" -> " " */
 };
 
+/* The same as carat_tokenizer_open from the text of a tokenizer.json. */
+carat_status carat_tokenizer_parse(const char *text, size_t len, carat_tokenizer **out, carat_err *err);
 /* load.c: fills *t (zeroed but for CARAT_VOCAB_INIT) from the text of a tokenizer.json. */
 carat_status carat_tokenizer_load(carat_tokenizer *t, const char *text, size_t len, carat_err *err);
 

@@ -46,18 +46,21 @@ int carat_span_byte(carat_span s)
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
+/* All that a look-up needs to know of a piece but its bytes. */
+struct carat_vocab_slot {
+    uint32_t hash;  /* upper half */
+    uint32_t owner; /* id + 1; 0: free */
+    carat_piece piece;
+};
+
 /* The slot of a piece, or the free one where it belongs; NULL after MAX_PROBES. */
-static uint64_t *probe(const carat_vocab *v, carat_span s, uint64_t hash)
+static struct carat_vocab_slot *probe(const carat_vocab *v, carat_span s, uint64_t hash)
 {
     size_t at = hash & v->mask;
     for (int i = 0; i < MAX_PROBES; i++, at = (at + 1) & v->mask) {
-        uint64_t *slot = &v->slot[at];
-        if (!*slot)
-            return slot;
-        if (*slot >> 32 != hash >> 32)
-            continue;
-        carat_span p = carat_vocab_piece(v, (uint32_t)*slot - 1);
-        if (p.len == s.len && memcmp(p.data, s.data, s.len) == 0)
+        struct carat_vocab_slot *slot = &v->slot[at];
+        if (!slot->owner || (slot->hash == hash >> 32 && slot->piece.len == s.len &&
+                             memcmp(v->text.data + slot->piece.begin, s.data, s.len) == 0))
             return slot;
     }
     return NULL;
@@ -71,10 +74,16 @@ uint64_t carat_vocab_ask(const carat_vocab *v, carat_span piece)
     return hash;
 }
 
+void carat_vocab_touch(const carat_vocab *v, uint64_t asked)
+{
+    if (v->slot)
+        __builtin_prefetch(v->text.data + v->slot[asked & v->mask].piece.begin);
+}
+
 int32_t carat_vocab_find_asked(const carat_vocab *v, carat_span piece, uint64_t asked)
 {
-    const uint64_t *slot = v->slot ? probe(v, piece, asked) : NULL;
-    return slot && *slot ? (int32_t)((uint32_t)*slot - 1) : -1;
+    const struct carat_vocab_slot *slot = v->slot ? probe(v, piece, asked) : NULL;
+    return slot && slot->owner ? (int32_t)(slot->owner - 1) : -1;
 }
 
 int32_t carat_vocab_find(const carat_vocab *v, carat_span piece)
@@ -85,14 +94,15 @@ int32_t carat_vocab_find(const carat_vocab *v, carat_span piece)
 static carat_status enter(carat_vocab *v, uint32_t id, carat_err *err)
 {
     carat_span p = carat_vocab_piece(v, id);
-    uint64_t hash = hash_of(p), *slot = probe(v, p, hash);
+    uint64_t hash = hash_of(p);
+    struct carat_vocab_slot *slot = probe(v, p, hash);
     if (!slot)
         return carat_fail(err, CARAT_EFORMAT,
                           "piece %" PRIu32 ": too many pieces share a hash; made on purpose?", id);
-    if (*slot)
+    if (slot->owner)
         return carat_fail(err, CARAT_EFORMAT, "piece \"%.*s\" has two ids, %" PRIu32 " and %" PRIu32,
-                          (int)(p.len < 100 ? p.len : 100), p.data, (uint32_t)*slot - 1, id);
-    *slot = (hash >> 32 << 32) | (id + 1);
+                          (int)(p.len < 100 ? p.len : 100), p.data, slot->owner - 1, id);
+    *slot = (struct carat_vocab_slot){(uint32_t)(hash >> 32), id + 1, v->piece[id]};
     return CARAT_OK;
 }
 

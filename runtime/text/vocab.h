@@ -17,7 +17,7 @@ typedef struct carat_vocab {
     carat_str text;
     carat_piece *piece; /* [size] */
     size_t size, cap;
-    uint64_t *slot; /* [mask + 1], 0: free, else upper half of the hash << 32 | id + 1 */
+    struct carat_vocab_slot *slot; /* [mask + 1] */
     size_t mask;
 } carat_vocab; /* start from CARAT_VOCAB_INIT */
 #define CARAT_VOCAB_INIT                                                                                     \
@@ -38,8 +38,10 @@ static inline carat_span carat_vocab_piece(const carat_vocab *v, uint32_t id)
 
 /* The id of a piece, or -1. */
 int32_t carat_vocab_find(const carat_vocab *v, carat_span piece);
-/* The same in two steps, for many look-ups in a row: ask has the memory fetched that find_asked will need. */
+/* The same in steps, for many look-ups in a row: ask and then touch, some time apart, have the memory fetched that find_asked
+ * will need. */
 uint64_t carat_vocab_ask(const carat_vocab *v, carat_span piece);
+void carat_vocab_touch(const carat_vocab *v, uint64_t asked);
 int32_t carat_vocab_find_asked(const carat_vocab *v, carat_span piece, uint64_t asked);
 
 /* The byte that a piece spelled <0xHH> stands for, or -1. */
