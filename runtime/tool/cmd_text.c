@@ -167,7 +167,7 @@ static carat_status run_lines(job *j, work_fn *work)
     while (!st && (errno = 0, len = getline(&line, &cap, stdin)) >= 0) {
         number++;
         carat_str_clear(&j->in);
-        carat_str_add(&j->in, line, (size_t)len);
+        carat_str_add(&j->in, line, (size_t)len - (line[len - 1] == '\n'));
         st = carat_str_check(&j->in, j->err);
         if (!st)
             st = work(j);
