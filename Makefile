@@ -57,7 +57,8 @@ $(fuzz_bins): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call object,tests/fuzz/replay
 # sums to stay in registers. Stricter warnings where untrusted bytes are parsed.
 kernel := $(B)/obj/runtime/kernel
 $(kernel)/avx2%.o:      isa := -O3 -mavx2 -mfma -mf16c -mbmi2
-$(kernel)/avx512%.o:    isa := -O3 -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+$(kernel)/avx512%.o:    isa := -O3 -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+$(B)/obj/tests/support/sim_%.o: isa := -O2 -mavx2 -mfma -mf16c -mbmi2 -Wno-psabi
 $(kernel)/neon%.o:      isa := -O3 -march=armv8.2-a+dotprod
 $(kernel)/neon_i8mm%.o: isa := -O3 -march=armv8.2-a+dotprod+i8mm
 $(B)/obj/runtime/tensor/%.o $(B)/obj/runtime/text/%.o: strict := -Wconversion

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "runtime/kernel/avx2.h"
+#include "runtime/kernel/avx2_tile.h"
 #include "runtime/kernel/ref.h"
 
 enum {
     HALF = 16,      /* rows of a micro-kernel */
     TOKENS = 3,     /* tokens of a micro-kernel */
-    RUN_BYTES = 16, /* of one row, unpacked at once: 32 nibbles or 16 bytes */
     UNITS = 8,      /* units in a run */
     TILE_RUNS = 16, /* 16 KiB for 32 rows */
     UNIT_BYTES = HALF * 4
@@ -39,43 +39,12 @@ typedef struct block {
 
 /* ---- unpacking ---------------------------------------------------------------------------------------------- */
 
-/* The bytes of one run; past the end of the row zeros: the activations there are 0. */
-static __m128i run_bytes(const panel *p, size_t i, size_t c)
-{
-    size_t at = p->nibble ? c / 2 : c, end = (size_t)(p->nibble ? (p->w->cols + 1) / 2 : p->w->cols);
-    const uint8_t *row = p->w->data + (p->r0 + i) * p->w->row_bytes;
-    if (end - at >= RUN_BYTES)
-        return _mm_loadu_si128((const __m128i *)(const void *)(row + at));
-    uint8_t pad[RUN_BYTES] = {0};
-    memcpy(pad, row + at, end - at);
-    return _mm_loadu_si128((const __m128i *)(const void *)pad);
-}
-
-/* d[k]: bytes 4k .. 4k+3 of the run of eight rows, rows side by side. */
-static void gather_run(const panel *p, size_t i, size_t c, __m256i d[4])
-{
-    __m256i m[4];
-    for (size_t j = 0; j < 4; j++)
-        m[j] = _mm256_set_m128i(run_bytes(p, i + j + 4, c), run_bytes(p, i + j, c));
-    __m256i a = _mm256_unpacklo_epi32(m[0], m[1]), b = _mm256_unpacklo_epi32(m[2], m[3]);
-    __m256i e = _mm256_unpackhi_epi32(m[0], m[1]), f = _mm256_unpackhi_epi32(m[2], m[3]);
-    d[0] = _mm256_unpacklo_epi64(a, b);
-    d[1] = _mm256_unpackhi_epi64(a, b);
-    d[2] = _mm256_unpacklo_epi64(e, f);
-    d[3] = _mm256_unpackhi_epi64(e, f);
-}
-
-static inline void store(uint8_t *out, __m256i v)
-{
-    _mm256_storeu_si256((__m256i *)(void *)out, v);
-}
-
 static void unpack_nibbles(const __m256i d[4], uint8_t *out)
 {
     const __m256i low = _mm256_set1_epi8(15);
     for (size_t k = 0; k < 4; k++) { /* the even columns, then the odd */
-        store(out + k * UNIT_BYTES, _mm256_and_si256(d[k], low));
-        store(out + (k + 4) * UNIT_BYTES, _mm256_and_si256(_mm256_srli_epi16(d[k], 4), low));
+        carat_run_store(out + k * UNIT_BYTES, _mm256_and_si256(d[k], low));
+        carat_run_store(out + (k + 4) * UNIT_BYTES, _mm256_and_si256(_mm256_srli_epi16(d[k], 4), low));
     }
 }
 
@@ -88,8 +57,8 @@ static void unpack_bytes(const __m256i d[4], bool offset, uint8_t *out)
         _mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
     for (size_t k = 0; k < 4; k++) { /* each byte into the high half of an int16, then down with its sign */
         __m256i v = _mm256_xor_si256(d[k], flip);
-        store(out + 2 * k * UNIT_BYTES, _mm256_srai_epi16(_mm256_shuffle_epi8(v, first), 8));
-        store(out + (2 * k + 1) * UNIT_BYTES, _mm256_srai_epi16(_mm256_shuffle_epi8(v, second), 8));
+        carat_run_store(out + 2 * k * UNIT_BYTES, _mm256_srai_epi16(_mm256_shuffle_epi8(v, first), 8));
+        carat_run_store(out + (2 * k + 1) * UNIT_BYTES, _mm256_srai_epi16(_mm256_shuffle_epi8(v, second), 8));
     }
 }
 
@@ -99,7 +68,7 @@ static void unpack(const panel *p, const block *b)
         uint8_t *out = p->tile + i / HALF * b->runs * UNITS * UNIT_BYTES + i % HALF * 4;
         for (size_t r = 0; r < b->runs; r++, out += UNITS * UNIT_BYTES) {
             __m256i d[4];
-            gather_run(p, i, b->c0 + r * p->run_cols, d);
+            carat_run_gather(p->w, p->r0 + i, (b->c0 + r * p->run_cols) / (p->nibble ? 2 : 1), d);
             if (p->nibble)
                 unpack_nibbles(d, out);
             else
@@ -117,8 +86,8 @@ static void widen(const panel *p, const block *b, size_t t, size_t n)
     for (size_t i = 0; i < n; i++) {
         const int8_t *q = p->x->q + (t + i) * p->x->ldq + b->c0;
         for (size_t c = 0; c < cols; c += 16)
-            store((uint8_t *)(p->wide + i * cols + c),
-                  _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(q + c))));
+            carat_run_store((uint8_t *)(p->wide + i * cols + c),
+                            _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(q + c))));
     }
 }
 
@@ -306,7 +275,7 @@ void carat_avx2_qpanel(const carat_weight *w, size_t r0, size_t r1, const carat_
                        float *y, size_t ldy, void *scratch)
 {
     bool nibble = w->format->code == CARAT_CODE_U4;
-    size_t run_cols = nibble ? 2 * RUN_BYTES : RUN_BYTES, odd = (r1 - r0) % 8;
+    size_t run_cols = nibble ? 2 * CARAT_RUN_BYTES : CARAT_RUN_BYTES, odd = (r1 - r0) % 8;
     if (x->form.group % run_cols) {
         carat_ref_qpanel(w, r0, r1, x, t0, t1, y, ldy, scratch);
         return;

@@ -1,32 +1,38 @@
-/* The AVX512 set as a table.                                                        SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/kernel/ref.h"
+/* The AVX-512 set as a table: products of many tokens on VNNI; the rest waits for memory or is small, and stays AVX2's.
+ *                                                                                  SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/avx2.h"
+#include "runtime/kernel/avx512.h"
 
+/* __builtin_cpu_supports asks the operating system too: does it save the wide registers? */
 static bool usable(void)
 {
-    return false;
+    return carat_kernels_avx2.usable() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
 
 const carat_kernels carat_kernels_avx512 = {
     .name = "avx512",
-    .summary = "x86-64",
+    .summary = "x86-64 with AVX-512 and VNNI (2019 and later)",
     .usable = usable,
-    .quantize = carat_ref_quantize,
-    .fdot = carat_ref_fdot,
-    .qdot = carat_ref_qdot,
-    .qpanel = carat_ref_qpanel,
-    .decode = carat_ref_decode,
-    .rmsnorm = carat_ref_rmsnorm,
-    .rope = carat_ref_rope,
-    .gelu_mul = carat_ref_gelu_mul,
-    .softcap = carat_ref_softcap,
-    .add = carat_ref_add,
-    .scale = carat_ref_scale,
-    .round_bf16 = carat_ref_round_bf16,
-    .max = carat_ref_max,
-    .sum_exp = carat_ref_sum_exp,
-    .attend = carat_ref_attend,
-    .code_error = carat_ref_code_error,
-    .code_errors = carat_ref_code_errors,
-    .code = carat_ref_code,
-    .absmax = carat_ref_absmax,
+    .quantize = carat_avx2_quantize,
+    .fdot = carat_avx2_fdot,
+    .qdot = carat_avx2_qdot,
+    .qpanel = carat_avx512_qpanel,
+    .decode = carat_avx2_decode,
+    .rmsnorm = carat_avx2_rmsnorm,
+    .rope = carat_avx2_rope,
+    .gelu_mul = carat_avx2_gelu_mul,
+    .softcap = carat_avx2_softcap,
+    .add = carat_avx2_add,
+    .scale = carat_avx2_scale,
+    .round_bf16 = carat_avx2_round_bf16,
+    .max = carat_avx2_max,
+    .sum_exp = carat_avx2_sum_exp,
+    .attend = carat_avx2_attend,
+    .code_error = carat_avx2_code_error,
+    .code_errors = carat_avx2_code_errors,
+    .code = carat_avx2_code,
+    .absmax = carat_avx2_absmax,
+    .peaks = &carat_avx512_peaks,
 };

@@ -6,5 +6,6 @@ const carat_kernels *test_set(size_t i)
     for (size_t k = 0; carat_kernels_at(k); k++)
         if (carat_kernels_at(k)->usable() && i-- == 0)
             return carat_kernels_at(k);
-    return NULL;
+    const carat_kernels *sim = test_set_simulated();
+    return sim && !sim->usable() && i == 0 ? sim : NULL;
 }

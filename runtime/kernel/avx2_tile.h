@@ -1,0 +1,43 @@
+/* Reading the tile of a panel: sixteen bytes of eight rows at a time.               SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARAT_KERNEL_AVX2_TILE_H
+#define CARAT_KERNEL_AVX2_TILE_H
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "runtime/kernel/avx2.h"
+
+enum { CARAT_RUN_BYTES = 16 };
+
+/* Bytes [at, at + 16) of row r; past the end of the row zeros: what lies there may be outside the file, and the activations are 0. */
+static inline __m128i carat_run_bytes(const carat_weight *w, size_t r, size_t at)
+{
+    size_t end = (size_t)(w->format->code == CARAT_CODE_U4 ? (w->cols + 1) / 2 : w->cols);
+    const uint8_t *row = w->data + r * w->row_bytes;
+    if (end - at >= CARAT_RUN_BYTES)
+        return _mm_loadu_si128((const __m128i *)(const void *)(row + at));
+    uint8_t pad[CARAT_RUN_BYTES] = {0};
+    memcpy(pad, row + at, end - at);
+    return _mm_loadu_si128((const __m128i *)(const void *)pad);
+}
+
+/* d[k]: bytes at + 4k .. at + 4k + 3 of rows [r, r + 8), rows side by side. */
+static inline void carat_run_gather(const carat_weight *w, size_t r, size_t at, __m256i d[4])
+{
+    __m256i m[4];
+    for (size_t j = 0; j < 4; j++)
+        m[j] = _mm256_set_m128i(carat_run_bytes(w, r + j + 4, at), carat_run_bytes(w, r + j, at));
+    __m256i a = _mm256_unpacklo_epi32(m[0], m[1]), b = _mm256_unpacklo_epi32(m[2], m[3]);
+    __m256i e = _mm256_unpackhi_epi32(m[0], m[1]), f = _mm256_unpackhi_epi32(m[2], m[3]);
+    d[0] = _mm256_unpacklo_epi64(a, b);
+    d[1] = _mm256_unpackhi_epi64(a, b);
+    d[2] = _mm256_unpacklo_epi64(e, f);
+    d[3] = _mm256_unpackhi_epi64(e, f);
+}
+
+static inline void carat_run_store(uint8_t *out, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)out, v);
+}
+
+#endif
