@@ -1,0 +1,376 @@
+/* carat bench: how fast a model reads and writes, beside what the machine can do.    SPDX-License-Identifier: Apache-2.0
+ *
+ * The machine's read bandwidth is measured between the runs (neighbours make it swing), the arithmetic peaks once; a rate is
+ * given as a fraction of the yardstick that limits it: of the bandwidth for decoding, of the int8 or f32 peak for a prompt. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/cmd.h"
+#include "runtime/base/json.h"
+#include "runtime/kernel/probe.h"
+#include "runtime/model/model.h"
+#include "runtime/tool/options.h"
+
+enum { MAX_REPEATS = 100, MAX_TESTS = 16, PROBE_BYTES = 1 << 28, PROBE_MAX = 1 << 29 };
+
+struct args {
+    carat_common common;
+    int64_t prompt, predict, repeats;
+    const char *depths, *format, *numerics, *kernels;
+};
+
+static const struct args defaults = {
+    .prompt = 512, .predict = 128, .repeats = 5, .depths = "0", .format = "table"};
+
+/* One row of the result. */
+struct test {
+    char name[32];
+    bool decode;
+    size_t tokens, depth;
+    double rate[MAX_REPEATS], fraction[MAX_REPEATS], read[MAX_REPEATS];
+    double bytes_per_token, ops_per_token;
+};
+
+struct bench {
+    const struct args *a;
+    carat_model *model;
+    carat_session *session;
+    const carat_kernels *kern;
+    carat_team *team;
+    carat_numerics numerics;
+    int32_t *ids;
+    void *anonymous; /* what the read probe reads when the model is too small to be a yardstick */
+    const void *probe_data;
+    size_t probe_bytes;
+    double load_s, int8_peak, f32_peak;
+    const char *int8_name, *f32_name;
+    struct test test[MAX_TESTS];
+    size_t n_tests;
+};
+
+static int rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts v; min, median, max. */
+static void spread(double *v, size_t n, double out[3])
+{
+    qsort(v, n, sizeof *v, rising);
+    out[0] = v[0];
+    out[1] = n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+    out[2] = v[n - 1];
+}
+
+/* ---- setting up ---------------------------------------------------------------------------------------------- */
+
+static carat_status plan_tests(struct bench *b, carat_err *err)
+{
+    const struct args *a = b->a;
+    if (a->prompt < 0 || a->prompt > 1 << 20 || a->predict < 0 || a->predict > 1 << 20 ||
+        a->prompt + a->predict == 0)
+        return carat_fail(err, CARAT_EUSAGE, "-p %" PRId64 " -n %" PRId64 ": nothing to measure, or too much",
+                          a->prompt, a->predict);
+    if (a->repeats < 1 || a->repeats > MAX_REPEATS)
+        return carat_fail(err, CARAT_EUSAGE, "-r %" PRId64 ": from 1 to %d", a->repeats, MAX_REPEATS);
+    for (const char *p = a->depths; *p;) {
+        char *end;
+        long depth = strtol(p, &end, 10);
+        if (end == p || depth < 0 || depth > 1 << 20 || (*end && *end != ','))
+            return carat_fail(err, CARAT_EUSAGE, "-d %s: depths look like 0,2048,8192", a->depths);
+        for (int decode = 0; decode < 2; decode++) {
+            size_t tokens = (size_t)(decode ? a->predict : a->prompt);
+            if (!tokens)
+                continue;
+            if (b->n_tests == MAX_TESTS)
+                return carat_fail(err, CARAT_EUSAGE, "-d %s: more than %d tests", a->depths, MAX_TESTS);
+            struct test *t = &b->test[b->n_tests++];
+            *t = (struct test){.decode = decode, .tokens = tokens, .depth = (size_t)depth};
+            snprintf(t->name, sizeof t->name, depth ? "%s%zu@%ld" : "%s%zu", decode ? "tg" : "pp", tokens,
+                     depth);
+        }
+        p = *end ? end + 1 : end;
+    }
+    return CARAT_OK;
+}
+
+/* The read probe reads mapped weights, as decoding does; a model that fits in a cache is no yardstick for memory. */
+static carat_status choose_probe(struct bench *b, carat_err *err)
+{
+    const carat_weight *head = &b->model->head;
+    uint64_t bytes = head->rows * head->row_bytes;
+    b->probe_data = head->data;
+    b->probe_bytes = bytes < PROBE_MAX ? (size_t)bytes : PROBE_MAX;
+    if (bytes >= PROBE_BYTES)
+        return CARAT_OK;
+    b->anonymous = carat_alloc(PROBE_BYTES, 1, err);
+    b->probe_data = b->anonymous;
+    b->probe_bytes = PROBE_BYTES;
+    return b->anonymous ? CARAT_OK : CARAT_ENOMEM;
+}
+
+static carat_status open_all(struct bench *b, carat_err *err)
+{
+    const struct args *a = b->a;
+    size_t context = 0;
+    for (size_t i = 0; i < b->n_tests; i++)
+        if (b->test[i].depth + b->test[i].tokens + 1 > context)
+            context = b->test[i].depth + b->test[i].tokens + 1;
+    double start = carat_now();
+    carat_status st = carat_model_open(a->common.pos[0], &b->model, err);
+    if (st)
+        return st;
+    const carat_model_info *info = carat_model_describe(b->model);
+    carat_session_options o = {
+        .context = (uint32_t)context, .threads = (uint32_t)a->common.threads, .kernels = a->kernels};
+    if ((st = carat_numerics_parse(a->numerics, info->packed ? CARAT_INT8 : CARAT_F32, &o.numerics, err)) ||
+        (st = carat_session_open(b->model, &o, &b->session, err)))
+        return st;
+    b->load_s = carat_now() - start;
+    b->numerics = o.numerics;
+    if ((st = carat_kernels_pick(a->kernels, &b->kern, err)) ||
+        (st = carat_team_open((int)a->common.threads, &b->team, err)) || (st = choose_probe(b, err)))
+        return st;
+    b->ids = carat_alloc(context, sizeof *b->ids, err);
+    return b->ids ? CARAT_OK : CARAT_ENOMEM;
+}
+
+/* ---- measuring ----------------------------------------------------------------------------------------------- */
+
+/* Fresh random ids, so that no prefix and no table row is warm from the last run. */
+static void fill_ids(struct bench *b, size_t n, uint64_t seed)
+{
+    for (size_t i = 0; i < n; i++)
+        b->ids[i] = (int32_t)(carat_random(seed, i) % (b->model->info.vocab - 1));
+    for (size_t i = 0; i < n; i++) /* soft tokens stand for media */
+        while (b->ids[i] == b->model->config.image_token || b->ids[i] == b->model->config.audio_token ||
+               b->ids[i] == b->model->config.video_token)
+            b->ids[i] = 0;
+}
+
+static carat_status step(struct bench *b, size_t n, size_t from, carat_err *err)
+{
+    carat_sync_request r = {.ids = b->ids, .n = n, .logits_from = from};
+    return carat_session_sync(b->session, &r, err);
+}
+
+static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err *err)
+{
+    const carat_model_info *info = carat_model_describe(b->model);
+    size_t warm = t->depth + (t->decode && !t->depth), n = warm + t->tokens;
+    carat_status st = CARAT_OK;
+    fill_ids(b, n, (uint64_t)b->a->common.seed + rep * 7919 + t->depth);
+    if (warm && (st = step(b, warm, warm, err)))
+        return st;
+    double before = carat_probe_read(b->team, b->probe_data, b->probe_bytes), start = carat_now();
+    if (!t->decode)
+        st = step(b, n, n - 1, err);
+    for (size_t i = 1; t->decode && i <= t->tokens && !st; i++)
+        st = carat_interrupted() ? carat_fail(err, CARAT_EINTR, "interrupted")
+                                 : step(b, warm + i, warm + i - 1, err);
+    double seconds = carat_now() - start, after = carat_probe_read(b->team, b->probe_data, b->probe_bytes);
+    if (st)
+        return st;
+    t->rate[rep] = (double)t->tokens / seconds;
+    t->read[rep] = (before + after) / 2;
+    t->bytes_per_token = (double)info->bytes_per_token;
+    if (t->decode) {
+        t->ops_per_token = (double)info->ops_per_token;
+        t->fraction[rep] = t->rate[rep] * t->bytes_per_token / 1e9 / t->read[rep];
+        return CARAT_OK;
+    }
+    double last = (double)info->ops_per_token, other = (double)info->ops_per_prompt_token;
+    t->ops_per_token = (last + other * (double)(t->tokens - 1)) / (double)t->tokens;
+    t->bytes_per_token /= (double)t->tokens;
+    double peak = b->numerics == CARAT_INT8 && info->packed ? b->int8_peak : b->f32_peak;
+    t->fraction[rep] = peak > 0 ? t->rate[rep] * t->ops_per_token / 1e9 / peak : 0;
+    return CARAT_OK;
+}
+
+static carat_status measure(struct bench *b, carat_err *err)
+{
+    size_t repeats = (size_t)b->a->repeats;
+    carat_progress bar = carat_progress_begin(&b->a->common.talk, "bench", "run", b->n_tests * repeats);
+    b->int8_peak = carat_probe_int8(b->kern, b->team, &b->int8_name);
+    b->f32_peak = carat_probe_f32(b->kern, b->team, &b->f32_name);
+    fill_ids(b, 2, 1);
+    carat_status st = step(b, 2, 1,
+                           err); /* touches the weights: the first run would pay for the page faults */
+    for (size_t i = 0; i < b->n_tests && !st; i++)
+        for (size_t r = 0; r < repeats && !st; r++) {
+            st = once(b, &b->test[i], r, err);
+            carat_progress_at(&bar, i * repeats + r + 1);
+        }
+    carat_progress_end(&bar);
+    return st;
+}
+
+/* ---- printing ------------------------------------------------------------------------------------------------ */
+
+static void print_json(struct bench *b)
+{
+    carat_str s = CARAT_STR_INIT;
+    carat_jw w = carat_jw_begin(&s);
+    carat_jw_open(&w, '[');
+    for (size_t i = 0; i < b->n_tests; i++) {
+        struct test *t = &b->test[i];
+        double rate[3], fraction[3], read[3];
+        spread(t->rate, (size_t)b->a->repeats, rate);
+        spread(t->fraction, (size_t)b->a->repeats, fraction);
+        spread(t->read, (size_t)b->a->repeats, read);
+        const struct {
+            const char *key;
+            double value;
+        } number[] = {{"fraction", fraction[1]},
+                      {"bytes_per_token", t->bytes_per_token},
+                      {"ops_per_token", t->ops_per_token},
+                      {"read_gb_s", read[1]},
+                      {"int8_gop_s", b->int8_peak},
+                      {"f32_gflop_s", b->f32_peak},
+                      {"load_s", b->load_s}};
+        carat_jw_open(&w, '{');
+        carat_jw_key(&w, "test");
+        carat_jw_text(&w, t->name);
+        carat_jw_key(&w, "tokens_per_s");
+        carat_jw_open(&w, '{');
+        for (int k = 0; k < 3; k++) {
+            static const char *const name[] = {"min", "median", "max"};
+            carat_jw_key(&w, name[k]);
+            carat_jw_f64(&w, rate[k]);
+        }
+        carat_jw_close(&w);
+        for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
+            carat_jw_key(&w, number[k].key);
+            carat_jw_f64(&w, number[k].value);
+        }
+        carat_jw_key(&w, "peak_rss");
+        carat_jw_u64(&w, carat_rss_peak_bytes());
+        carat_jw_key(&w, "anon_rss");
+        carat_jw_u64(&w, carat_rss_anon_bytes());
+        carat_jw_key(&w, "threads");
+        carat_jw_u64(&w, (uint64_t)carat_team_size(b->team));
+        carat_jw_key(&w, "kernels");
+        carat_jw_text(&w, carat_session_kernels(b->session));
+        carat_jw_key(&w, "numerics");
+        carat_jw_text(&w, carat_numerics_name(b->numerics));
+        carat_jw_key(&w, "int8_instruction");
+        carat_jw_text(&w, b->int8_name);
+        carat_jw_close(&w);
+    }
+    carat_jw_close(&w);
+    puts(s.data);
+    carat_str_free(&s);
+}
+
+static void print_csv(struct bench *b)
+{
+    puts("test,tokens_per_s_min,tokens_per_s_median,tokens_per_s_max,fraction,read_gb_s,int8_gop_s,f32_gflop_"
+         "s,threads,kernels,numerics");
+    for (size_t i = 0; i < b->n_tests; i++) {
+        struct test *t = &b->test[i];
+        double rate[3], fraction[3], read[3];
+        spread(t->rate, (size_t)b->a->repeats, rate);
+        spread(t->fraction, (size_t)b->a->repeats, fraction);
+        spread(t->read, (size_t)b->a->repeats, read);
+        printf("%s,%.3f,%.3f,%.3f,%.4f,%.2f,%.1f,%.1f,%d,%s,%s\n", t->name, rate[0], rate[1], rate[2],
+               fraction[1], read[1], b->int8_peak, b->f32_peak, carat_team_size(b->team),
+               carat_session_kernels(b->session), carat_numerics_name(b->numerics));
+    }
+}
+
+static void print_table(struct bench *b)
+{
+    const carat_model_info *info = carat_model_describe(b->model);
+    char peak[16], anon[16];
+    carat_format_bytes(carat_rss_peak_bytes(), peak);
+    carat_format_bytes(carat_rss_anon_bytes(), anon);
+    printf("%s, %s weights, %s numerics, %s kernels, %d threads\n", info->family, info->scheme,
+           carat_numerics_name(b->numerics), carat_session_kernels(b->session), carat_team_size(b->team));
+    printf("%-12s %10s %10s %10s  %s\n", "test", "min", "median", "max", "tokens/s; share of the machine");
+    for (size_t i = 0; i < b->n_tests; i++) {
+        struct test *t = &b->test[i];
+        double rate[3], fraction[3], read[3];
+        spread(t->rate, (size_t)b->a->repeats, rate);
+        spread(t->fraction, (size_t)b->a->repeats, fraction);
+        spread(t->read, (size_t)b->a->repeats, read);
+        printf("%-12s %10.2f %10.2f %10.2f  ", t->name, rate[0], rate[1], rate[2]);
+        if (t->decode)
+            printf("%.0f %% of %.1f GB/s read bandwidth (%.3g MB a token)\n", fraction[1] * 100, read[1],
+                   t->bytes_per_token / 1e6);
+        else
+            printf("%.0f %% of the %s peak (%.3g Gop a token)\n", fraction[1] * 100,
+                   b->numerics == CARAT_INT8 && info->packed ? "int8" : "f32", t->ops_per_token / 1e9);
+    }
+    printf("machine: int8 %.0f Gop/s (%s), f32 %.0f Gflop/s; load %.2f s; memory %s, of it own %s\n",
+           b->int8_peak, b->int8_name, b->f32_peak, b->load_s, peak, anon);
+}
+
+static carat_status bench_model(struct bench *b, carat_err *err)
+{
+    static void (*const print[])(struct bench *) = {print_table, print_json, print_csv};
+    static const char *const formats[] = {"table", "json", "csv"};
+    size_t f = 0;
+    while (f < 3 && strcmp(b->a->format, formats[f]) != 0)
+        f++;
+    if (f == 3)
+        return carat_fail(err, CARAT_EUSAGE, "-o %s: table, json or csv", b->a->format);
+    carat_status st = plan_tests(b, err);
+    if (st || (st = open_all(b, err)) || (st = measure(b, err)))
+        return st;
+    print[f == 0 && b->a->common.json ? 1 : f](b);
+    return CARAT_OK;
+}
+
+static int run(const void *args, carat_err *err)
+{
+    carat_status st = CARAT_ENOMEM;
+    struct bench *b = carat_alloc(1, sizeof *b, err);
+    if (b) {
+        b->a = args;
+        st = bench_model(b, err);
+        carat_session_close(b->session);
+        carat_model_close(b->model);
+        carat_team_close(b->team);
+        carat_free(b->ids);
+        carat_free(b->anonymous);
+        carat_free(b);
+    }
+    return carat_cmd_exit(st, err);
+}
+
+#define AT(field) offsetof(struct args, field)
+static const carat_opt options[] = {
+    {"prompt", 'p', CARAT_OPT_INT, AT(prompt), "N",
+     "tokens of the prompt that is read (512; 0: no such test)"},
+    {"predict", 'n', CARAT_OPT_INT, AT(predict), "N",
+     "tokens that are decoded one by one (128; 0: no such test)"},
+    {"depth", 'd', CARAT_OPT_TEXT, AT(depths), "N[,N]", "positions already in the cache (0)"},
+    {"repeats", 'r', CARAT_OPT_INT, AT(repeats), "N", "runs of each test (5)"},
+    {"output", 'o', CARAT_OPT_TEXT, AT(format), "FORMAT", "table, json or csv"},
+    {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME",
+     "f32, bf16 or int8 (default: int8 on packed weights, else f32)"},
+    {"kernels", 0, CARAT_OPT_TEXT, AT(kernels), "NAME", "auto, or a name of `carat list kernels`"},
+    {0},
+};
+
+const carat_cmd carat_cmd_bench = {
+    .name = "bench",
+    .summary = "speed, as a share of what the machine can do",
+    .usage = "MODEL [options]",
+    .detail = "ppN reads a prompt of N random tokens and wants the last logits; tgN decodes N tokens one by "
+              "one. The read\n"
+              "bandwidth is probed before and after every run, over the mapped weights; the int8 and f32 "
+              "peaks once.\n"
+              "tg is given as a share of the bandwidth over the weight bytes a token needs, pp as a share of "
+              "the peak over the\n"
+              "operations that a prompt token needs.",
+    .example = "$ carat bench gemma-4-E2B-int4 -p 512 -n 128 -t 2 -o json",
+    .options = options,
+    .args_size = sizeof(struct args),
+    .npos_min = 1,
+    .npos_max = 1,
+    .defaults = &defaults,
+    .run = run,
+};
