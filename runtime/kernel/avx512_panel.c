@@ -14,7 +14,8 @@
 enum {
     TOKENS = 6,
     UNIT_BYTES = CARAT_PANEL_ROWS * 4,
-    TILE_UNITS = 128 /* 16 KiB */
+    TILE_UNITS = 128, /* 16 KiB */
+    STEP = 4          /* units at once: a run has 4 or 8 */
 };
 
 typedef struct panel {
@@ -81,6 +82,18 @@ static inline __m512i four_bytes(const int8_t *p)
     return _mm512_set1_epi32(v);
 }
 
+/* One unit of all rows times four columns, from column c of the block on, of nt tokens. */
+static inline __attribute__((always_inline)) void add_unit(const uint8_t *tile, const int8_t *const q[TOKENS],
+                                                           size_t c, size_t nt, __m512i isum[2][TOKENS])
+{
+    __m512i w0 = _mm512_loadu_si512((const void *)tile), w1 = _mm512_loadu_si512((const void *)(tile + 64));
+    for (size_t i = 0; i < nt; i++) {
+        __m512i x = four_bytes(q[i] + c);
+        isum[0][i] = _mm512_dpbusd_epi32(isum[0][i], w0, x);
+        isum[1][i] = _mm512_dpbusd_epi32(isum[1][i], w1, x);
+    }
+}
+
 /* All rows of the panel times tokens t .. t + nt - 1 over one block; nt is a constant where this is inlined. Sums wait in y, or in `edge` for a
  * panel of fewer rows. */
 static inline __attribute__((always_inline)) void micro(const panel *p, const block *b, size_t t, size_t nt)
@@ -104,15 +117,9 @@ static inline __attribute__((always_inline)) void micro(const panel *p, const bl
         __m512i isum[2][TOKENS];
         for (size_t i = 0; i < nt; i++)
             isum[0][i] = isum[1][i] = _mm512_set1_epi32(-p->offset * p->x->sum[(t + i) * groups + b->g0 + g]);
-        for (size_t u = 0; u < n; u++, tile += UNIT_BYTES) {
-            __m512i w0 = _mm512_loadu_si512((const void *)tile),
-                    w1 = _mm512_loadu_si512((const void *)(tile + 64));
-            for (size_t i = 0; i < nt; i++) {
-                __m512i x = four_bytes(q[i] + 4 * u);
-                isum[0][i] = _mm512_dpbusd_epi32(isum[0][i], w0, x);
-                isum[1][i] = _mm512_dpbusd_epi32(isum[1][i], w1, x);
-            }
-        }
+        for (size_t u = 0; u < n; u += STEP, tile += STEP * UNIT_BYTES)
+            for (size_t k = 0; k < STEP; k++)
+                add_unit(tile + k * UNIT_BYTES, q, 4 * (u + k), nt, isum);
         left -= n;
         __m512 s0 = _mm512_loadu_ps(wscale), s1 = _mm512_loadu_ps(wscale + 16);
         for (size_t i = 0; i < nt; i++) {
