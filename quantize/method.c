@@ -25,11 +25,6 @@ uint16_t carat_grid_nearest(const carat_grid *g, float x)
     return b < least(g) ? least(g) : b > most(g) ? most(g) : b;
 }
 
-uint16_t carat_grid_above(const carat_grid *g, uint16_t bits)
-{
-    return bits < most(g) ? (uint16_t)(bits + 1) : bits;
-}
-
 static uint16_t absmax_scale(const carat_grid *g, const float *x, size_t n, float absmax, float *error)
 {
     uint16_t bits = carat_grid_nearest(g, absmax / (float)g->hi);

@@ -19,8 +19,6 @@ typedef struct carat_grid {
 float carat_grid_value(const carat_grid *g, uint16_t bits);
 /* The storable positive finite scale next to x (nearest even; at least the smallest that has a finite reciprocal). */
 uint16_t carat_grid_nearest(const carat_grid *g, float x);
-/* The next larger storable scale; the largest has none and comes back itself. */
-uint16_t carat_grid_above(const carat_grid *g, uint16_t bits);
 
 typedef struct carat_method {
     const char *name, *summary;
