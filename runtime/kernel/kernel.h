@@ -16,14 +16,15 @@
 
 /* The form in which a weight wants its input. */
 typedef enum carat_order {
-    CARAT_ORDER_FLOAT,  /* f32 as it is */
-    CARAT_ORDER_PLAIN,  /* int8, columns in order */
-    CARAT_ORDER_NIBBLE  /* int8, in each run of 32 columns the even ones first, then the odd: as U4 bytes unpack */
+    CARAT_ORDER_FLOAT, /* f32 as it is */
+    CARAT_ORDER_PLAIN, /* int8, columns in order */
+    CARAT_ORDER_NIBBLE /* int8, in each run of 32 columns the even ones first, then the odd: as U4 bytes unpack */
 } carat_order;
 
 typedef struct carat_form {
     carat_order order;
-    uint32_t group; /* columns per activation scale: the weight's group; CARAT_ACT_GROUP for per-channel weights. 0 for floats */
+    /* columns per activation scale: the weight's group; CARAT_ACT_GROUP for per-channel weights. 0 for floats */
+    uint32_t group;
 } carat_form;
 enum { CARAT_ACT_GROUP = 128 };
 #define CARAT_ACT_TINY 1e-30f /* a group whose largest magnitude is below this is quantized as zeros */
@@ -34,10 +35,10 @@ enum { CARAT_ACT_GROUP = 128 };
 typedef struct carat_act {
     carat_form form;
     size_t cols, groups, ldq;
-    float *f;       /* [n][cols], order FLOAT only */
-    int8_t *q;      /* [n][ldq] */
-    float *scale;   /* [n][groups] */
-    int32_t *sum;   /* [n][groups] */
+    float *f;     /* [n][cols], order FLOAT only */
+    int8_t *q;    /* [n][ldq] */
+    float *scale; /* [n][groups] */
+    int32_t *sum; /* [n][groups] */
 } carat_act;
 
 carat_form carat_act_form(const carat_weight *w, bool integer); /* integer: numerics int8, packed weight */
@@ -56,8 +57,9 @@ typedef struct carat_attention {
     const float *k, *v; /* [slots][kv_heads][dim] */
     size_t n, pos;      /* query t stands at position pos + t; its own K/V are in the ring already */
     size_t heads, kv_heads, dim, slots;
-    size_t window;      /* visible keys, self included; 0: all */
-    bool round_bf16;    /* scores, probabilities and result rounded to bf16 where transformers' eager attention does */
+    size_t window; /* visible keys, self included; 0: all */
+    /* scores, probabilities and result rounded to bf16 where transformers' eager attention does */
+    bool round_bf16;
 } carat_attention;
 
 /* ---- peaks --------------------------------------------------------------------------------------------------- */
@@ -81,18 +83,20 @@ typedef struct carat_kernels {
 
     /* Few tokens, float: y[t * ldy + r] = sum_c w[r][c] * x[t][c], rows [r0, r1), n <= 4 tokens; w->format a float or (decoded on the fly) integer
      * format. x is [n][ldx]. */
-    void (*fdot)(const carat_weight *w, size_t r0, size_t r1, const float *x, size_t ldx, size_t n, float *y, size_t ldy);
+    void (*fdot)(const carat_weight *w, size_t r0, size_t r1, const float *x, size_t ldx, size_t n, float *y,
+                 size_t ldy);
 
     /* Few tokens, integer. The defined value, the same bits in every set, batch and path:
      *     acc = 0;  for g = 0, 1, ... (activation groups): acc = fma((float)isum_g, wscale_g * xscale_g, acc)
      * isum_g = sum over the group of q_w * q_x, exact in int32; the product of the scales rounded once to f32;
      * fma rounded once. (Per-channel weights: wscale_g is the channel's one scale in every group.) */
-    void (*qdot)(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t n, float *y, size_t ldy);
+    void (*qdot)(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t n,
+                 float *y, size_t ldy);
 
     /* Many tokens, integer: the same values as qdot for rows [r0, r1), r1 - r0 <= CARAT_PANEL_ROWS, tokens [t0, t1). `scratch`: this thread's,
      * carat_panel_bytes(cols) long; the panel of codes is unpacked into it first. */
-    void (*qpanel)(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t t1, float *y, size_t ldy,
-                   void *scratch);
+    void (*qpanel)(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t t1,
+                   float *y, size_t ldy, void *scratch);
 
     /* Rows -> f32 [r1 - r0][cols], for BLIS panels. */
     void (*decode)(const carat_weight *w, size_t r0, size_t r1, float *out);
@@ -105,10 +109,10 @@ typedef struct carat_kernels {
     void (*gelu_mul)(const float *gate, const float *up, size_t n, float *out);
     /* x[i] = cap * tanh(x[i] / cap). */
     void (*softcap)(float *x, size_t n, float cap);
-    void (*add)(float *y, const float *x, size_t n);   /* y += x */
-    void (*scale)(float *y, float s, size_t n);        /* y *= s */
-    void (*round_bf16)(float *x, size_t n);            /* to the nearest bf16, ties to even */
-    float (*max)(const float *x, size_t n); /* NaN if any x is NaN; -inf for n = 0 */
+    void (*add)(float *y, const float *x, size_t n); /* y += x */
+    void (*scale)(float *y, float s, size_t n);      /* y *= s */
+    void (*round_bf16)(float *x, size_t n);          /* to the nearest bf16, ties to even */
+    float (*max)(const float *x, size_t n);          /* NaN if any x is NaN; -inf for n = 0 */
     /* sum of exp(x[i] - m) in f64, order fixed. For log-softmax over a vocabulary. */
     double (*sum_exp)(const float *x, size_t n, float m);
 

@@ -19,7 +19,8 @@ typedef struct carat_product {
  * caller that wants equal bits for a position keeps to one of them. Integer products have the same bits on every path. */
 size_t carat_matmul_scratch(size_t max_cols, size_t max_tokens); /* bytes per thread */
 /* To be called by every thread of the team inside a phase; takes pieces until none is left; ends without a barrier. */
-void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, size_t n, bool few, void *scratch);
+void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, size_t n,
+                  bool few, void *scratch);
 /* Once per process before any team runs (sets BLIS to one thread). */
 void carat_matmul_init(void);
 

@@ -505,7 +505,7 @@ carat_status carat_config_load(const char *dir, carat_config *out, carat_err *er
 {
     carat_str path = CARAT_STR_INIT;
     carat_json *root = NULL, *generation = NULL;
-    carat_config c;
+    carat_config c = {0};
     carat_status status = load_file(&path, dir, "config.json", &root, err);
 
     if (status == CARAT_OK && !root)

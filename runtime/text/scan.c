@@ -99,7 +99,7 @@ static bool hex4(carat_scan *s, uint32_t *out)
 /* Behind "\u". A pair of surrogates is one code point; half a pair is none. */
 static bool escaped_code_point(carat_scan *s, uint32_t *cp)
 {
-    uint32_t low;
+    uint32_t low = 0;
     if (!hex4(s, cp))
         return false;
     if (*cp < 0xd800 || *cp > 0xdfff)
@@ -128,7 +128,7 @@ static bool escape(carat_scan *s, carat_str *buffer)
     if (c != 'u')
         return bad(s, "an unknown escape");
     s->p++;
-    uint32_t cp;
+    uint32_t cp = 0;
     char utf8[4];
     if (!escaped_code_point(s, &cp))
         return false;

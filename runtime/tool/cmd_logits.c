@@ -91,7 +91,7 @@ static carat_status plan(sink *s, const carat_model_info *info, size_t n, bool t
     s->tensors[IDS] = plan_tensor(CARAT_DT_I64, "input_ids", n, 0);
     s->tensors[LOGITS] = plan_tensor(CARAT_DT_F32, "logits", n, info->vocab);
     for (s->count = TAPS; s->count < most; s->count++) {
-        char name[24] = "embed";
+        char name[32] = "embed";
         if (s->count == most - 1)
             strcpy(name, "norm");
         else if (s->count > TAPS)
