@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 import tiny
 from live import CARAT, check, greedy_text, hf, main, make_reference, parity, skip, worst_tap
 
-SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SHARED = os.path.join(ROOT, "..", "shared")
 
 
 # ---- other stored types ----------------------------------------------------------------------------------------------
@@ -29,6 +30,21 @@ def stored_types():
             result = parity(path, file)
             check(result["passed"], f"{dtype} weights: {result['first_divergence']}")
             print(f"{dtype} weights, {tiny.describe(spec)}: worst tap {worst_tap(result):.1e}", flush=True)
+
+
+def made_checkpoints():
+    """What scripts/make-checkpoint writes: transformers finds each tensor it wants and no other, and computes what we compute."""
+    for like, *more in (("e2b", "--unused-kv"), ("e4b", "--text-only", "--shard-size", "2M"), ("31b",)):
+        with tempfile.TemporaryDirectory() as folder:
+            path, file = os.path.join(folder, "model"), os.path.join(folder, "ref.safetensors")
+            subprocess.run([os.path.join(ROOT, "scripts", "make-checkpoint"), "--like", like, "--scale", "16", "--layers", "12",
+                            "--vocab", "600", *more, path], check=True, capture_output=True)
+            out, meta = hf.reference(path, [2] + list(range(5, 64)), 0)
+            save_file(out, file, metadata=meta)
+            result = parity(path, file)
+            check(result["passed"], f"make-checkpoint --like {like}: {result['first_divergence']}")
+            print(f"make-checkpoint --like {like} {' '.join(more)}: worst tap {worst_tap(result):.1e}, "
+                  f"noise floor {result['floor']['kld_mean']:.1e}", flush=True)
 
 
 # ---- full widths -----------------------------------------------------------------------------------------------------
@@ -92,4 +108,4 @@ def shared_fixtures():
 
 
 if __name__ == "__main__":
-    sys.exit(main(stored_types, shared_fixtures, full_widths))
+    sys.exit(main(stored_types, made_checkpoints, shared_fixtures, full_widths))
