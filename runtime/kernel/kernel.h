@@ -65,7 +65,7 @@ typedef struct carat_attention {
 /* ---- peaks --------------------------------------------------------------------------------------------------- */
 
 /* The busiest instruction of a set's products, run from registers; see probe.h. */
-typedef int carat_spin(size_t rounds);
+typedef void carat_spin(size_t rounds); /* rounds > 0 */
 typedef struct carat_peaks {
     const char *int8_name, *f32_name;
     carat_spin *int8, *f32;

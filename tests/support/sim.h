@@ -23,6 +23,5 @@ static inline __m512 test_cvtepi32_ps(__m512i v)
 
 #define carat_kernels_avx512 test_kernels_sim
 #define carat_avx512_qpanel  test_sim_qpanel
-#define carat_avx512_peaks   test_sim_peaks
 
 #endif
