@@ -64,7 +64,7 @@ $(kernel)/neon_i8mm%.o: isa := -O3 -march=armv8.2-a+dotprod+i8mm
 $(B)/obj/runtime/tensor/%.o $(B)/obj/runtime/text/%.o: strict := -Wconversion
 
 # ---- tests: each target ends with one line "N passed, N failed, N skipped"
-.PHONY: check test tests check-hf asan ubsan tsan fuzz
+.PHONY: check test tests check-hf asan ubsan tsan arm fuzz
 check: ## sets up, builds, runs every test
 	$(Q)scripts/setup && $(MAKE) --no-print-directory test
 test: tests # T='unit/test_map cli/*' chooses
@@ -79,8 +79,11 @@ ubsan: ## the tests under UndefinedBehaviorSanitizer
 tsan: ## the tests under ThreadSanitizer (clang and LLVM's libomp, which tells it about OpenMP)
 	$(Q)TSAN_OPTIONS=ignore_noninstrumented_modules=1 setarch -R $(MAKE) --no-print-directory test \
 	  B=build/tsan CC=$(CLANG) CFLAGS="-O1 -g -fsanitize=thread"
+arm: ## unit and kernel tests, cross-built for aarch64, under qemu-user (needs the libraries' :arm64 packages)
+	$(Q)$(MAKE) --no-print-directory tests B=build/arm CC=aarch64-linux-gnu-gcc
+	$(Q)tests/run --build build/arm --under qemu-aarch64 $(or $(T),'unit/*' 'kernel/*')
 fuzz: ## a minute (SECONDS=60) of libFuzzer on each parser; finds are left in build/fuzz
-	$(Q)$(MAKE) --no-print-directory tests B=build/fuzz CC=$(CLANG) FUZZ=-fsanitize=fuzzer \
+	$(Q)$(MAKE) --no-print-directory $(fuzzers:%.c=build/fuzz/%) B=build/fuzz CC=$(CLANG) FUZZ=-fsanitize=fuzzer \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined,fuzzer-no-link"
 	$(Q)for t in $(notdir $(fuzz_bins)); do mkdir -p build/fuzz/corpus/$$t; echo "-- $$t"; build/fuzz/tests/fuzz/$$t \
 	  -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=4096 -timeout=20 -print_final_stats=0 -verbosity=0 \
@@ -90,8 +93,8 @@ fuzz: ## a minute (SECONDS=60) of libFuzzer on each parser; finds are left in bu
 .PHONY: demo bench lint format man install uninstall help clean FORCE
 demo: ## sets up, builds, and shows on a small model what carat does
 	$(Q)scripts/setup && $(MAKE) --no-print-directory all && scripts/demo
-bench: all ## speed beside the machine's own limits (MODEL=DIR)
-	$(Q)$(B)/carat bench $(or $(MODEL),$(error bench needs MODEL=DIR))
+bench: all ## speed beside the machine's own limits (MODEL=DIR; default: the demo's small model)
+	$(Q)$(B)/carat bench $(or $(MODEL),datasets/demo/model)
 lint: ## layering, budgets, symbols, format, warnings
 	$(Q)scripts/setup --lint && $(MAKE) --no-print-directory all && scripts/lint
 format: ## clang-format over everything
