@@ -70,7 +70,8 @@ static uint16_t search(const carat_grid *g, const float *x, size_t n, float absm
     int at[COARSE], span = h.hi - h.lo;
     for (int i = 0; i + 1 < COARSE; i++)
         at[i] = h.hi - i * span / (COARSE - 1);
-    at[COARSE - 1] = carat_grid_nearest(g, full); /* so that no group is worse off than with the plain scale */
+    at[COARSE - 1] = carat_grid_nearest(g,
+                                        full); /* so that no group is worse off than with the plain scale */
     try_at(&h, at, COARSE);
     for (int step = span / (COARSE - 1) + 1; step > 1;) {
         step = (step + 3) / 5 > 1 ? (step + 3) / 5 : 1;
