@@ -280,7 +280,8 @@ static size_t merge_short(const carat_merges *m, uint32_t *id, size_t n)
         n--;
         memmove(id + best + 1, id + best + 2, (n - best - 1) * sizeof *id);
         if (best + 1 < n) {
-            memmove(pair + best, pair + best + 1, (n - best - 1) * sizeof *pair);
+            for (size_t i = best; i + 1 < n; i++)
+                pair[i] = pair[i + 1];
             pair[best] = look(m, id[best], id[best + 1]);
         }
         if (best)

@@ -5,7 +5,7 @@ usage: tests/bench/tokenizer.py TOKENIZER.JSON TEXT...      (build first; needs 
 
 Each text is encoded whole and as single lines by both sides; the results must be equal. The best of five turns counts. Hugging Face is
 timed with encode_batch_fast, which computes no offsets; what converting its ids to Python costs is not in its time, for carat's
-neither.
+neither. Times are processor time, so that a busy machine disturbs less.
 """
 import ctypes
 import os
@@ -35,10 +35,10 @@ def encode(t, pieces):
     results = [(ctypes.POINTER(ctypes.c_int32)(), ctypes.c_size_t()) for _ in pieces]
     args = [(p, ctypes.c_size_t(len(p)), ctypes.byref(ids), ctypes.byref(n)) for p, (ids, n) in zip(pieces, results)]
     call = so.carat_encode
-    start = time.perf_counter()
+    start = time.process_time()
     for data, size, ids, n in args:
         call(t, data, size, 0, ids, n, None)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     out = [ids[:n.value] for ids, n in results]
     for ids, _ in results:
         so.carat_release(ids)
@@ -50,9 +50,9 @@ def best(turn, times=5):
 
 
 def hf_encode(hf, pieces):
-    start = time.perf_counter()
+    start = time.process_time()
     encodings = hf.encode_batch_fast(pieces, add_special_tokens=False)
-    return time.perf_counter() - start, [e.ids for e in encodings]
+    return time.process_time() - start, [e.ids for e in encodings]
 
 
 def compare(name, t, hf, texts):
@@ -66,9 +66,9 @@ def compare(name, t, hf, texts):
 
 
 def timed(f, *args):
-    start = time.perf_counter()
+    start = time.process_time()
     out = f(*args)
-    return time.perf_counter() - start, out
+    return time.process_time() - start, out
 
 
 def main():

@@ -87,7 +87,7 @@ static size_t read_ids(carat_span json, int32_t *ids, size_t most)
     size_t n = 0;
     carat_scan s = carat_scan_begin(json.data, json.len);
     for (bool more = carat_scan_open(&s, '['); more; more = carat_scan_more(&s, ']')) {
-        uint32_t id;
+        uint32_t id = 0;
         assert_true(n < most && carat_scan_u32(&s, &id));
         ids[n++] = (int32_t)id;
     }
