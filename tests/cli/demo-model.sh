@@ -1,0 +1,8 @@
+# The embedded model as carat runs it: the perplexity is the one that transformers measured (datasets/demo/README.md), and it answers.
+model=$ROOT/datasets/demo/model
+$CARAT eval "$model" --suite perplexity --data "perplexity=$ROOT/datasets/demo/heldout.txt" --context 256 -o run -q >table
+python3 -c 'import json; print("%.4f" % json.load(open("run/report.json"))["results"]["perplexity"]["perplexity"]["value"])'
+$CARAT run "$model" -p 'What is 47 + 38?' -n 60
+$CARAT run "$model" -p 'What is the capital of Norway?' -n 60
+$CARAT quantize "$model" int8 --scheme int8 -q >report
+$CARAT run int8 -p 'Write as JSON: Ruby is 31 years old, lives in Vienna and likes chess and singing.' -n 80
