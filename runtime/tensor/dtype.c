@@ -44,27 +44,6 @@ bool carat_dtype_parse(const char *name, carat_dtype *out)
     return false;
 }
 
-/* Both directions scale in floating point, so that subnormals and rounding come from the one multiplication:
- * 2^-24 is the smallest half, and adding 2^p rounds a float to a multiple of 2^(p-23), ties to even. */
-float carat_f16_get(uint16_t bits)
-{
-    union {
-        uint32_t u;
-        float f;
-    } v;
-    uint32_t exponent = (bits >> 10) & 31u, mantissa = bits & 1023u, sign = (uint32_t)(bits & 0x8000u) << 16;
-
-    if (exponent == 31)
-        v.u = sign | 0x7f800000u | mantissa << 13;
-    else if (exponent != 0)
-        v.u = sign | (exponent + 112) << 23 | mantissa << 13;
-    else {
-        v.f = (float)mantissa * 0x1p-24f;
-        v.u |= sign;
-    }
-    return v.f;
-}
-
 uint16_t carat_f16_put(float x)
 {
     union {

@@ -47,8 +47,18 @@ typedef struct carat_tensor {
 float carat_tensor_f32(const carat_tensor *t, uint64_t i);
 
 /* IEEE half, bfloat16 <-> float; round to nearest even, NaN stays NaN. */
-float carat_f16_get(uint16_t bits);
 uint16_t carat_f16_put(float x);
+static inline float carat_f16_get(uint16_t bits)
+{
+    union {
+        uint32_t u;
+        float f;
+    } v = {(uint32_t)(bits & 0x7fffu) << 13};
+    uint32_t special = v.u >= 0x0f800000u ? 0x7f800000u : 0; /* infinite or NaN */
+    v.f *= 0x1p112f; /* moves the exponent; exact for subnormals too */
+    v.u |= special | (uint32_t)(bits & 0x8000u) << 16;
+    return v.f;
+}
 static inline float carat_bf16_get(uint16_t bits)
 {
     union {
