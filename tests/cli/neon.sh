@@ -1,7 +1,7 @@
 # The NEON set, built by a cross compiler and run by an emulator: kernels, formats and their tests only, no libraries.
 cc=aarch64-linux-gnu-gcc
 for tool in $cc qemu-aarch64; do
-    command -v $tool >/dev/null || { echo "$tool is missing (scripts/setup names the packages)"; exit 77; }
+    command -v $tool >/dev/null || { echo "$tool is missing (Debian: gcc-aarch64-linux-gnu, qemu-user)"; exit 77; }
 done
 cd "$ROOT"
 out=$OLDPWD
