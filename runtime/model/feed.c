@@ -9,42 +9,47 @@ static bool has_form(const carat_feed *f, carat_form form)
     return false;
 }
 
-/* act of rows of x: the float form aliases x, integer forms are carved out of memory from *used on. */
-static void add_form(carat_feed *f, carat_form form, float *x, size_t rows, uint8_t *memory, size_t *used)
+/* Where integer forms are carved: memory NULL only counts. */
+struct carving {
+    uint8_t *memory;
+    size_t used, rows;
+};
+
+/* One more form of the input: the float form is x itself, integer forms are carved. */
+static void add_form(carat_feed *f, carat_form form, struct carving *c)
 {
     if (has_form(f, form))
         return;
     carat_act *a = &f->act[f->count++];
     if (form.order == CARAT_ORDER_FLOAT) {
-        *a = (carat_act){.form = form, .cols = f->cols, .f = x};
+        *a = (carat_act){.form = form, .cols = f->cols, .f = (float *)(uintptr_t)f->x};
         return;
     }
-    *a = carat_act_carve(form, f->cols, rows, memory ? memory + *used : NULL);
-    *used += carat_act_bytes(form, f->cols, rows);
+    *a = carat_act_carve(form, f->cols, c->rows, c->memory ? c->memory + c->used : NULL);
+    c->used += carat_act_bytes(form, f->cols, c->rows);
 }
 
-static carat_feed make(const carat_weight *const *w, size_t nw, bool integer, carat_feed f, size_t rows,
-                       uint8_t *memory, size_t *used)
+static void add_forms(carat_feed *f, const carat_weight *const *w, size_t nw, bool integer, struct carving *c)
 {
     for (size_t i = 0; i < nw; i++)
         if (w[i]->format)
-            add_form(&f, carat_act_form(w[i], integer), (float *)(uintptr_t)f.x, rows, memory, used);
-    return f;
+            add_form(f, carat_act_form(w[i], integer), c);
 }
 
 carat_feed carat_feed_open(carat_session *s, float *x, size_t cols, const carat_weight *const *w, size_t nw)
 {
-    size_t used = 0;
+    struct carving c = {s->acts, 0, s->batch};
     carat_feed f = {.x = x, .cols = cols};
-    return make(w, nw, s->numerics == CARAT_INT8, f, s->batch, s->acts, &used);
+    add_forms(&f, w, nw, s->numerics == CARAT_INT8, &c);
+    return f;
 }
 
 size_t carat_feed_bytes(const carat_weight *const *w, size_t nw, bool integer, size_t cols, size_t rows)
 {
-    size_t used = 0;
+    struct carving c = {NULL, 0, rows};
     carat_feed f = {.cols = cols};
-    make(w, nw, integer, f, rows, NULL, &used);
-    return used;
+    add_forms(&f, w, nw, integer, &c);
+    return c.used;
 }
 
 void carat_feed_put(const carat_work *w, carat_feed *f, size_t row)
