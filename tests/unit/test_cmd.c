@@ -205,7 +205,7 @@ static void first_signal_is_a_request(void **state)
     (void)state;
     assert_false(carat_interrupted());
     signal(SIGINT, SIG_DFL); /* in a background job it may be ignored, and stays so */
-    answer = 77; /* raises SIGINT, and lives */
+    answer = 77;             /* raises SIGINT, and lives */
     assert_int_equal(call("a"), 3);
     assert_true(carat_interrupted());
     struct sigaction now;

@@ -180,8 +180,8 @@ static carat_status find(const char *header, size_t size, const uint8_t *data, c
     return status;
 }
 
-static const uint8_t shape_2_16[128] = {2, 0, 0, 0, 0, 0, 0, 0, 16},
-                     shape_2_17[128] = {2, 0, 0, 0, 0, 0, 0, 0, 17};
+static const uint8_t shape_2_16[256] = {2, 0, 0, 0, 0, 0, 0, 0, 16},
+                     shape_2_17[256] = {2, 0, 0, 0, 0, 0, 0, 0, 17};
 
 static void finds_each_way_of_storing(void **state)
 {
