@@ -9,7 +9,7 @@ flags="-std=c11 -D_GNU_SOURCE -Itests/cross -I. -O2 -g -fopenmp -ffp-contract=of
 : > "$out/rules"
 for f in runtime/kernel/neon*.c runtime/kernel/ref*.c runtime/kernel/act.c runtime/kernel/attend.c runtime/kernel/kernel.c \
     runtime/format/*.c runtime/tensor/dtype.c runtime/base/err.c runtime/base/mem.c runtime/base/str.c runtime/base/util.c \
-    tests/support/edge.c tests/support/matrix.c tests/support/sets.c; do
+    tests/support/edge.c tests/support/matrix.c tests/support/sets.c tests/support/sim_table.c; do
     case $f in */neon*) isa=-march=armv8.2-a+dotprod ;; *) isa= ;; esac
     echo "$cc $flags $isa -c $f -o $out/$(echo $f | tr / _).o" >> "$out/rules"
 done
