@@ -64,6 +64,9 @@ void carat_team_run(carat_team *t, carat_team_fn *fn, void *ctx)
          * it. */
         atomic_store_explicit(&t->active, omp_get_num_threads(), memory_order_relaxed);
         fn(t, omp_get_thread_num(), ctx);
+        /* OpenMP's own barrier at the end of a region spins for milliseconds: on a core that the last thread waits for, it would be
+         * the very thing it waits for. Ours gives the core away, and leaves nothing to wait for. */
+        carat_team_barrier(t);
     }
 }
 
