@@ -43,21 +43,4 @@ void carat_avx2_code_errors(const float *x, size_t n, const float *scales, size_
 void carat_avx2_code(const float *x, size_t n, float s, int lo, int hi, int8_t *q);
 float carat_avx2_absmax(const float *x, size_t n);
 
-/* avx2_float.c, avx2_attend.c, avx2_search.c */
-void carat_avx2_rmsnorm(const float *x, const float *weight, size_t n, float eps, float *y);
-void carat_avx2_rope(float *x, const float *cos, const float *sin, size_t dim);
-void carat_avx2_gelu_mul(const float *gate, const float *up, size_t n, float *out);
-void carat_avx2_softcap(float *x, size_t n, float cap);
-void carat_avx2_add(float *y, const float *x, size_t n);
-void carat_avx2_scale(float *y, float s, size_t n);
-void carat_avx2_round_bf16(float *x, size_t n);
-float carat_avx2_max(const float *x, size_t n);
-double carat_avx2_sum_exp(const float *x, size_t n, float m);
-void carat_avx2_attend(const carat_attention *a, size_t kv_head, size_t t0, size_t t1, void *scratch);
-float carat_avx2_code_error(const float *x, size_t n, float s, int lo, int hi);
-void carat_avx2_code_errors(const float *x, size_t n, const float *scales, size_t ns, int lo, int hi,
-                            float *err);
-void carat_avx2_code(const float *x, size_t n, float s, int lo, int hi, int8_t *q);
-float carat_avx2_absmax(const float *x, size_t n);
-
 #endif

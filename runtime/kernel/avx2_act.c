@@ -120,10 +120,17 @@ static void scales_8x8(const carat_weight *w, carat_comb rows, size_t g, float *
 void carat_avx2_scales(const carat_weight *w, carat_comb rows, size_t g0, size_t n, float *out, size_t ld)
 {
     size_t g = 0;
-    if (w->groups > 1 && w->scale_dtype == CARAT_DT_BF16)
+    if (w->groups == 1) { /* per channel: the same in every group */
+        for (size_t i = 0; i < 8; i++)
+            out[i] = carat_weight_scale(w, rows.first + i * rows.step, 0);
+        for (g = 1; g < n; g++)
+            memcpy(out + g * ld, out, 8 * sizeof *out);
+        return;
+    }
+    if (w->scale_dtype == CARAT_DT_BF16)
         for (; g + 8 <= n; g += 8)
             scales_8x8(w, rows, g0 + g, out + g * ld, ld);
     for (; g < n; g++)
         for (size_t i = 0; i < 8; i++)
-            out[g * ld + i] = carat_weight_scale(w, rows.first + i * rows.step, w->groups > 1 ? g0 + g : 0);
+            out[g * ld + i] = carat_weight_scale(w, rows.first + i * rows.step, g0 + g);
 }

@@ -6,7 +6,7 @@
 enum {
     FEW = 4, /* tokens that one qdot or fdot takes */
     FLOAT_PANEL_ROWS = 128,
-    PIECE_BYTES = 64 << 10 /* of weights per piece when memory is the limit: some microseconds */
+    PIECE_BYTES = 256 << 10 /* of weights per piece when memory is the limit: some microseconds */
 };
 
 typedef enum path { QDOT, QPANEL, FDOT, SGEMM } path;
