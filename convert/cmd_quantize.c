@@ -63,8 +63,10 @@ static carat_status open_job(const args *a, job *j, carat_err *err)
     j->sha256 = carat_alloc(carat_store_files(j->store), sizeof *j->sha256, err);
     if (!j->config || !j->sha256)
         return CARAT_ENOMEM;
-    if ((st = carat_config_load(carat_store_dir(j->store), j->config, err)) ||
-        (st = carat_slots_check(j->config, j->store, false, err)))
+    if ((st = carat_config_load(carat_store_dir(j->store), j->config, err)))
+        return st;
+    carat_slots_adopt(j->config, j->store);
+    if ((st = carat_slots_check(j->config, j->store, false, err)))
         return st;
     return carat_plan_quantize(j->config, j->store, j->recipe, &j->plan, err);
 }
