@@ -83,7 +83,7 @@ static int run(const void *args, carat_err *err)
 
 const carat_cmd carat_cmd_list = {
     .name = "list",
-    .summary = "what this build offers: schemes, kernels, methods, formats",
+    .summary = "what this build offers: schemes, kernels, methods, formats, suites",
     .usage = "schemes|kernels|methods|formats|suites [options]",
     .example = "$ carat list kernels",
     .args_size = sizeof(carat_common),
