@@ -11,17 +11,17 @@ enum {
 
 typedef enum path { QDOT, QPANEL, FDOT, SGEMM } path;
 
-static path path_of(const carat_product *p, size_t n, bool few)
+static path path_of(const carat_product *p, bool few)
 {
     if (p->x->form.order != CARAT_ORDER_FLOAT)
-        return n <= FEW ? QDOT : QPANEL;
+        return p->n <= FEW ? QDOT : QPANEL;
     return few ? FDOT : SGEMM;
 }
 
 /* Rows per piece, a multiple of 8. */
-static size_t piece_rows(const carat_product *p, size_t n, bool few)
+static size_t piece_rows(const carat_product *p, bool few)
 {
-    switch (path_of(p, n, few)) {
+    switch (path_of(p, few)) {
     case QPANEL:
         return CARAT_PANEL_ROWS;
     case SGEMM:
@@ -33,28 +33,28 @@ static size_t piece_rows(const carat_product *p, size_t n, bool few)
     }
 }
 
-static size_t pieces_of(const carat_product *p, size_t n, bool few)
+static size_t pieces_of(const carat_product *p, bool few)
 {
-    size_t rows = piece_rows(p, n, few);
+    size_t rows = piece_rows(p, few);
     return (size_t)(p->w->rows + rows - 1) / rows;
 }
 
 /* y = x panel^T with a row's bits independent of n: the "small matrix" paths of BLIS, which sum in another order, are off. */
-static void sgemm(const carat_product *p, size_t r0, size_t r1, size_t n, float *panel)
+static void sgemm(const carat_product *p, size_t r0, size_t r1, float *panel)
 {
     size_t cols = (size_t)p->w->cols;
     rntm_t one = BLIS_RNTM_INITIALIZER;
     bli_rntm_set_num_threads(1, &one);
     bli_rntm_disable_l3_sup(&one);
     float alpha = 1.0f, beta = 0.0f;
-    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_TRANSPOSE, (dim_t)n, (dim_t)(r1 - r0), (dim_t)cols, &alpha, p->x->f,
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_TRANSPOSE, (dim_t)p->n, (dim_t)(r1 - r0), (dim_t)cols, &alpha, p->x->f,
                  (inc_t)cols, 1, panel, (inc_t)cols, 1, &beta, p->y + r0, (inc_t)p->ldy, 1, NULL, &one);
 }
 
-static void piece(const carat_kernels *k, const carat_product *p, size_t r0, size_t r1, size_t n, path how,
+static void piece(const carat_kernels *k, const carat_product *p, size_t r0, size_t r1, path how,
                   void *scratch)
 {
-    size_t cols = (size_t)p->w->cols;
+    size_t cols = (size_t)p->w->cols, n = p->n;
     switch (how) {
     case QDOT:
         k->qdot(p->w, r0, r1, p->x, 0, n, p->y, p->ldy);
@@ -69,7 +69,7 @@ static void piece(const carat_kernels *k, const carat_product *p, size_t r0, siz
         break;
     case SGEMM:
         k->decode(p->w, r0, r1, scratch);
-        sgemm(p, r0, r1, n, scratch);
+        sgemm(p, r0, r1, scratch);
         break;
     }
 }
@@ -81,20 +81,19 @@ size_t carat_matmul_scratch(size_t max_cols, size_t max_tokens)
     return panel > floats ? panel : floats;
 }
 
-void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, size_t n,
-                  bool few, void *scratch)
+void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, bool few,
+                  void *scratch)
 {
-    size_t total = 0, begin, end;
-    for (size_t i = 0; i < np; i++)
-        total += pieces_of(&p[i], n, few);
-    while (carat_team_take(team, total, 1, &begin, &end)) {
-        size_t i = 0, at = begin;
-        for (size_t have; at >= (have = pieces_of(&p[i], n, few)); i++)
-            at -= have;
-        size_t rows = piece_rows(&p[i], n, few), r0 = at * rows, r1 = r0 + rows;
+    size_t total = 0, begin, end, i = 0, before = 0; /* before: pieces of the products in front of i */
+    for (size_t j = 0; j < np; j++)
+        total += pieces_of(&p[j], few);
+    while (carat_team_take(team, total, 1, &begin, &end)) { /* what a thread takes only ever grows */
+        for (size_t have; begin - before >= (have = pieces_of(&p[i], few)); i++)
+            before += have;
+        size_t rows = piece_rows(&p[i], few), r0 = (begin - before) * rows, r1 = r0 + rows;
         if (r1 > p[i].w->rows)
             r1 = (size_t)p[i].w->rows;
-        piece(k, &p[i], r0, r1, n, path_of(&p[i], n, few), scratch);
+        piece(k, &p[i], r0, r1, path_of(&p[i], few), scratch);
     }
 }
 

@@ -10,17 +10,17 @@
 
 typedef struct carat_product {
     const carat_weight *w;
-    const carat_act *x; /* in the weight's form */
+    const carat_act *x; /* [n] tokens in the weight's form */
     float *y;           /* [n][ldy], ldy >= w->rows */
-    size_t ldy;
+    size_t ldy, n;
 } carat_product;
 
 /* few: the float path is the few-token kernel (decode) whatever n is; else the panel path whatever n is. The two differ in the last bits, so a
  * caller that wants equal bits for a position keeps to one of them. Integer products have the same bits on every path. */
 size_t carat_matmul_scratch(size_t max_cols, size_t max_tokens); /* bytes per thread */
 /* To be called by every thread of the team inside a phase; takes pieces until none is left; ends without a barrier. */
-void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, size_t n,
-                  bool few, void *scratch);
+void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, bool few,
+                  void *scratch);
 /* Once per process before any team runs (sets BLIS to one thread). */
 void carat_matmul_init(void);
 

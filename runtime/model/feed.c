@@ -88,9 +88,9 @@ void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size
         size_t a = 0;
         while (!carat_form_equal(act[a].form, form))
             a++;
-        p[np++] = (carat_product){out[i].w, &act[a], out[i].y + first * out[i].ldy, out[i].ldy};
+        p[np++] = (carat_product){out[i].w, &act[a], out[i].y + first * out[i].ldy, out[i].ldy, end - first};
     }
-    carat_matmul(w->s->kern, w->team, p, np, end - first, w->p->few, w->scratch);
+    carat_matmul(w->s->kern, w->team, p, np, w->p->few, w->scratch);
 }
 
 void carat_rows(const carat_work *w, size_t first, size_t end, carat_row_fn *fn, uint32_t layer)

@@ -19,7 +19,7 @@ typedef struct shape {
 typedef struct job {
     const carat_kernels *k;
     carat_product *p;
-    size_t np, n;
+    size_t np;
     bool few;
     size_t scratch_bytes;
     uint8_t *scratch;
@@ -28,7 +28,7 @@ typedef struct job {
 static void work(carat_team *team, int rank, void *ctx)
 {
     const job *j = ctx;
-    carat_matmul(j->k, team, j->p, j->np, j->n, j->few, j->scratch + (size_t)rank * j->scratch_bytes);
+    carat_matmul(j->k, team, j->p, j->np, j->few, j->scratch + (size_t)rank * j->scratch_bytes);
 }
 
 /* Seconds of the fastest of some runs lasting about a second. */
@@ -63,9 +63,9 @@ static void measure(const carat_kernels *k, carat_team *team, shape s, size_t n,
     } while (n <= 4 && copies < COPIES && bytes < (256u << 20));
     carat_act a = test_act(k, carat_act_form(&m[0].w, integer), s.cols, n, x);
     for (size_t i = 0; i < copies; i++)
-        p[i] = (carat_product){&m[i].w, &a, y, s.rows};
+        p[i] = (carat_product){&m[i].w, &a, y, s.rows, n};
     job j = {
-        .k = k, .p = p, .np = copies, .n = n, .few = few, .scratch_bytes = carat_matmul_scratch(s.cols, n)};
+        .k = k, .p = p, .np = copies, .few = few, .scratch_bytes = carat_matmul_scratch(s.cols, n)};
     j.scratch = carat_alloc((size_t)carat_team_size(team), j.scratch_bytes, NULL);
     double t = best_time(team, &j), gops = 2.0 * (double)(copies * s.rows * s.cols * n) / t * 1e-9;
     double gbs = (double)bytes / t * 1e-9;

@@ -15,7 +15,7 @@ enum { MAX_PRODUCTS = 3 };
 typedef struct job {
     const carat_kernels *k;
     const carat_product *p;
-    size_t np, n;
+    size_t np;
     bool few;
     uint8_t *scratch;
     size_t scratch_bytes;
@@ -24,16 +24,16 @@ typedef struct job {
 static void work(carat_team *team, int rank, void *ctx)
 {
     const job *j = ctx;
-    carat_matmul(j->k, team, j->p, j->np, j->n, j->few, j->scratch + (size_t)rank * j->scratch_bytes);
+    carat_matmul(j->k, team, j->p, j->np, j->few, j->scratch + (size_t)rank * j->scratch_bytes);
 }
 
-static void run(const carat_kernels *k, int threads, const carat_product *p, size_t np, size_t n, bool few)
+static void run(const carat_kernels *k, int threads, const carat_product *p, size_t np, bool few)
 {
     carat_team *team = NULL;
     size_t cols = 0;
     for (size_t i = 0; i < np; i++)
         cols = p[i].w->cols > cols ? (size_t)p[i].w->cols : cols;
-    job j = {.k = k, .p = p, .np = np, .n = n, .few = few, .scratch_bytes = carat_matmul_scratch(cols, n)};
+    job j = {.k = k, .p = p, .np = np, .few = few, .scratch_bytes = carat_matmul_scratch(cols, p->n)};
     j.scratch = carat_alloc((size_t)threads, j.scratch_bytes, NULL);
     assert_non_null(j.scratch);
     assert_int_equal(carat_team_open(threads, &team, NULL), CARAT_OK);
@@ -48,8 +48,8 @@ static float *product(const carat_kernels *k, const carat_weight *w, bool intege
 {
     carat_act a = test_act(k, carat_act_form(w, integer), (size_t)w->cols, n, x);
     float *y = carat_alloc(n * (size_t)w->rows, sizeof *y, NULL);
-    carat_product p = {w, &a, y, (size_t)w->rows};
-    run(k, 1, &p, 1, n, few);
+    carat_product p = {w, &a, y, (size_t)w->rows, n};
+    run(k, 1, &p, 1, few);
     test_act_free(&a);
     return y;
 }
@@ -118,10 +118,10 @@ static void teams(void **state)
                 for (size_t i = 0; i < MAX_PRODUCTS * N * LDY; i++)
                     out[i] = -123.0f;
                 for (size_t i = 0; i < MAX_PRODUCTS; i++)
-                    p[i] = (carat_product){&m[i].w, &a[i], out + i * N * LDY, LDY};
-                run(test_set(0), threads, p, MAX_PRODUCTS, n, few);
+                    p[i] = (carat_product){&m[i].w, &a[i], out + i * N * LDY, LDY, 1 + (n + 4 * i) % N};
+                run(test_set(0), threads, p, MAX_PRODUCTS, few);
                 for (size_t i = 0; i < MAX_PRODUCTS * N * LDY; i++) {
-                    bool inside = i / LDY % N < n && i % LDY < rows[i / LDY / N];
+                    bool inside = i / LDY % N < p[i / LDY / N].n && i % LDY < rows[i / LDY / N];
                     assert_true(inside == (out[i] != -123.0f));
                 }
                 assert_memory_equal(out, y[0], MAX_PRODUCTS * N * LDY * sizeof *out);
