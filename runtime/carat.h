@@ -6,8 +6,7 @@
  * closes it; anything that comes back as a return value is borrowed from the object it was asked of. Every
  * close accepts NULL. Errors: fallible functions return a carat_status and describe a failure in `err` (which
  * may be NULL): one line, naming the two things that disagree. On failure, out parameters are left untouched.
- * Threads: a model is immutable and may be shared by many sessions; a session is one timeline for one caller
- * at a time.
+ * Threads: a model is immutable and may be shared by many sessions; a session serves one caller at a time.
  */
 #ifndef CARAT_H
 #define CARAT_H
@@ -85,10 +84,13 @@ const carat_model_info *carat_model_describe(const carat_model *m);
 /* ---- sessions
  * ----------------------------------------------------------------------------------------------- */
 
+enum { CARAT_STEP_ROWS = 32 }; /* rows of a step, all sequences together, at most */
+
 typedef struct carat_session_options {
-    uint32_t context; /* positions the cache has room for; 0: min(4096, context_max) */
-    uint32_t batch;   /* prompt tokens per pass; 0: 512 */
-    uint32_t threads; /* 0: one per core */
+    uint32_t context;   /* positions the cache has room for; 0: min(4096, context_max) */
+    uint32_t batch;     /* prompt tokens per pass; 0: 512 */
+    uint32_t threads;   /* 0: one per core */
+    uint32_t sequences; /* timelines, each with a cache of its own; 0: 1 */
     carat_numerics numerics;
     const char *kernels; /* NULL or "auto": best this machine offers; else a name of `carat list kernels` */
 } carat_session_options;
@@ -126,6 +128,7 @@ typedef struct carat_sync_request {
         *logits;       /* may be NULL: then only the last wanted row is kept, see carat_session_logits */
     carat_tap_fn *tap; /* may be NULL; with a tap every row runs through every layer */
     void *ctx;
+    uint32_t sequence; /* which timeline */
 } carat_sync_request;
 
 /* Makes the timeline exactly ids[0..n), keeping the longest prefix that it shares with what is cached
@@ -137,7 +140,7 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
 const float *carat_session_logits(const carat_session *s);
 /* log of the sum of exp(logits[i]) over the vocabulary, in f64: logits[i] minus it is the log-probability of i. */
 double carat_session_log_sum(const carat_session *s, const float *logits);
-size_t carat_session_length(const carat_session *s);   /* positions in the timeline */
+size_t carat_session_length(const carat_session *s, uint32_t sequence); /* positions in the timeline */
 size_t carat_session_computed(const carat_session *s); /* positions the last sync had to compute */
 
 /* ---- sampling

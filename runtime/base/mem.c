@@ -120,3 +120,15 @@ void carat_arena_free(carat_arena *a)
         free(b);
     }
 }
+
+void *carat_carve(carat_carver *c, uint64_t n, uint64_t size)
+{
+    uint64_t bytes;
+    if (!carat_mul_u64(n, size, &bytes) || bytes > INT64_MAX - CARAT_ALIGN - c->used) {
+        c->overflow = true;
+        return NULL;
+    }
+    void *p = c->base ? c->base + c->used : NULL;
+    c->used += (bytes + CARAT_ALIGN - 1) / CARAT_ALIGN * CARAT_ALIGN;
+    return p;
+}

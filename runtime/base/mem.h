@@ -20,6 +20,15 @@ void carat_free(void *p); /* frees what carat_alloc gave; accepts NULL */
  */
 carat_status carat_grow(void **p, size_t *cap, size_t need, size_t size, carat_err *err);
 
+/* One block for many things: walked twice, first without a base, which only counts, then with one, which hands out
+ * pointers. Each piece is aligned to CARAT_ALIGN; what does not fit an address leaves `overflow`. */
+typedef struct carat_carver {
+    uint8_t *base;
+    uint64_t used;
+    bool overflow;
+} carat_carver;
+void *carat_carve(carat_carver *c, uint64_t n, uint64_t size); /* NULL without a base */
+
 /* Things that die together. Zero-initialise; no free of single pieces. */
 typedef struct carat_arena {
     struct carat_arena_block *head;

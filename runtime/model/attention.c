@@ -58,17 +58,16 @@ static void heads_row(const carat_work *w, uint32_t l, size_t t)
     }
     if (layer->shared)
         return;
-    size_t slot = (w->p->pos + t) % s->slots[layer->full];
-    float *k = s->k + t * kv * d, *v = layer->k_eq_v ? k : s->v + t * kv * d;
-    float *ck = s->cache_k[l] + slot * kv * d, *cv = s->cache_v[l] + slot * kv * d;
+    float *k = s->k + t * kv * d, *v = s->v + t * kv * d;
     carat_round(s, k, kv * d);
-    if (v != k)
+    if (!layer->k_eq_v)
         carat_round(s, v, kv * d);
-    for (size_t i = 0; i < kv; i++) {
-        carat_norm(s, v + i * d, NULL, d, cv + i * d);
-        carat_norm(s, k + i * d, b->k_norm, d, ck + i * d);
-        rotate(s, ck + i * d, layer->full, t, d);
+    for (size_t i = 0; i < kv * d; i += d) {
+        carat_norm(s, (layer->k_eq_v ? k : v) + i, NULL, d, v + i);
+        carat_norm(s, k + i, b->k_norm, d, k + i);
+        rotate(s, k + i, layer->full, t, d);
     }
+    carat_cache_put(&carat_pass_span(w->p, t)->line->cache, l, carat_pass_pos(w->p, t), k, v);
 }
 
 /* The heads of one KV head as `parts` equal shares, one of which is `part`: with a single query the rows of q are heads, so a
@@ -84,41 +83,79 @@ static carat_attention share(const carat_attention *a, size_t kv_head, size_t pa
     return s;
 }
 
-/* Into how many shares a group of heads is cut so that every thread has one. */
-static size_t shares(const carat_attention *a, int threads)
+/* How one span's attention is cut: into tiles of queries, and a single query into shares of its heads. */
+struct cut {
+    carat_attention a;
+    size_t tile, parts, items;
+};
+
+static void recut(struct cut *c)
 {
-    size_t group = a->heads / a->kv_heads, parts = 1;
-    while (parts * a->kv_heads < (size_t)threads && group % (parts * 2) == 0)
-        parts *= 2;
-    return parts;
+    c->items = (c->a.n + c->tile - 1) / c->tile * c->a.kv_heads * c->parts;
 }
 
-/* A prompt is cut into tiles of queries; decoding, which has one query, into heads. */
-static void attend(const carat_work *w, uint32_t l, size_t first)
+/* Keys that a query of the span sees. */
+static size_t depth(const carat_attention *a)
+{
+    size_t keys = a->pos + a->n;
+    return a->window && keys > a->window ? a->window : keys;
+}
+
+/* Rows from `first` on of every span -> cuts, such that no piece is more than a thread's share of the whole. */
+static size_t cut_spans(const carat_work *w, uint32_t l, size_t first, struct cut *cut)
 {
     carat_session *s = w->s;
     const carat_layer *layer = &w->m->config.layer[l];
-    size_t d = layer->head_dim, heads = w->m->config.heads, source = layer->kv_source, kv = layer->kv_heads;
-    float *q = s->q + first * heads * d;
-    carat_attention a = {.q = q,
-                         .out = q,
-                         .k = s->cache_k[source],
-                         .v = s->cache_v[source],
-                         .n = w->p->n - first,
-                         .pos = w->p->pos + first,
-                         .heads = heads,
-                         .kv_heads = kv,
-                         .dim = d,
-                         .slots = s->slots[layer->full],
-                         .window = layer->full ? 0 : w->m->config.window,
-                         .round_bf16 = s->numerics == CARAT_BF16};
-    size_t parts = a.n == 1 ? shares(&a, carat_team_size(w->team)) : 1;
-    size_t tiles = (a.n + QUERY_TILE - 1) / QUERY_TILE, i, end;
-    while (carat_team_take(w->team, tiles * kv * parts, 1, &i, &end)) {
-        size_t t0 = i / (kv * parts) * QUERY_TILE;
-        size_t t1 = a.n - t0 < QUERY_TILE ? a.n : t0 + QUERY_TILE;
-        carat_attention part = parts > 1 ? share(&a, i % kv, i / kv % parts, parts) : a;
-        s->kern->attend(&part, i % kv, t0, t1, w->scratch);
+    size_t d = layer->head_dim, heads = w->m->config.heads, n = 0;
+    double work = 0, fair;
+    for (size_t i = 0; i < w->p->spans; i++) {
+        const carat_span *span = &w->p->span[i];
+        if (span->row + span->n <= first)
+            continue;
+        size_t skip = first > span->row ? first - span->row : 0;
+        float *q = s->q + (span->row + skip) * heads * d;
+        carat_attention a = {.q = q,
+                             .out = q,
+                             .n = span->n - skip,
+                             .pos = span->pos + skip,
+                             .heads = heads,
+                             .kv_heads = layer->kv_heads,
+                             .dim = d,
+                             .window = layer->full ? 0 : w->m->config.window,
+                             .round_bf16 = s->numerics == CARAT_BF16};
+        carat_cache_view(&span->line->cache, l, &a);
+        cut[n] = (struct cut){a, QUERY_TILE < a.n ? QUERY_TILE : a.n, 1, 0};
+        recut(&cut[n++]);
+        work += (double)(a.n * depth(&a));
+    }
+    fair = work / carat_team_size(w->team);
+    for (struct cut *c = cut; c < cut + n; c++) {
+        size_t group = heads / layer->kv_heads, keys = depth(&c->a);
+        while (c->tile > 1 && (double)(c->tile * keys) > fair * layer->kv_heads)
+            c->tile = (c->tile + 1) / 2;
+        while (c->a.n == 1 && (double)keys > fair * (double)(layer->kv_heads * c->parts) &&
+               group % (c->parts * 2) == 0)
+            c->parts *= 2;
+        recut(c);
+    }
+    return n;
+}
+
+static void attend(const carat_work *w, uint32_t l, size_t first)
+{
+    struct cut cut[CARAT_STEP_ROWS];
+    size_t n = cut_spans(w, l, first, cut), total = 0, item, end;
+    for (size_t i = 0; i < n; i++)
+        total += cut[i].items;
+    while (carat_team_take(w->team, total, 1, &item, &end)) {
+        const struct cut *c = cut;
+        for (; item >= c->items; c++)
+            item -= c->items;
+        const carat_attention *a = &c->a;
+        size_t kv = a->kv_heads, t0 = item / (kv * c->parts) * c->tile;
+        size_t t1 = a->n - t0 < c->tile ? a->n : t0 + c->tile;
+        carat_attention part = c->parts > 1 ? share(a, item % kv, item / kv % c->parts, c->parts) : *a;
+        w->s->kern->attend(&part, item % kv, t0, t1, w->scratch);
     }
     carat_team_barrier(w->team);
 }

@@ -37,11 +37,11 @@ static void embed_row(const carat_work *w, uint32_t unused, size_t t)
     const carat_config *c = &w->m->config;
     float *h = s->h + t * c->hidden;
     const carat_weight *e = &w->m->embed;
-    e->format->decode(e, (uint64_t)w->p->ids[t], 0, c->hidden, h);
+    e->format->decode(e, (uint64_t)carat_pass_id(w->p, t), 0, c->hidden, h);
     carat_round(s, h, c->hidden);
     times(s, h, c->hidden, embed_scale(s, c->hidden));
-    angles(s, false, c->head_dim, t, w->p->pos + t);
-    angles(s, true, c->global_head_dim, t, w->p->pos + t);
+    angles(s, false, c->head_dim, t, carat_pass_pos(w->p, t));
+    angles(s, true, c->global_head_dim, t, carat_pass_pos(w->p, t));
 }
 
 void carat_pass_embed(const carat_work *w)
@@ -73,7 +73,7 @@ static void combine_row(const carat_work *w, uint32_t unused, size_t t)
     size_t p = c->ple_dim, layers = t >= w->p->first ? c->layers : w->m->info.layers_kv;
     float *row = s->ple + t * c->layers * p, *token = w->scratch;
     const carat_weight *table = &w->m->ple_table;
-    table->format->decode(table, (uint64_t)w->p->ids[t], 0, layers * p, token);
+    table->format->decode(table, (uint64_t)carat_pass_id(w->p, t), 0, layers * p, token);
     carat_round(s, token, layers * p);
     times(s, token, layers * p, embed_scale(s, p));
     carat_round(s, row, layers * p);

@@ -13,7 +13,7 @@ static void tap(const carat_work *w, const char *name, size_t from, size_t rows,
     if (!w->p->tap)
         return;
     if (w->rank == 0)
-        w->p->tap(w->p->ctx, name, w->p->pos + from, rows, w->m->config.hidden, data);
+        w->p->tap(w->p->ctx, name, carat_pass_pos(w->p, from), rows, w->m->config.hidden, data);
     carat_team_barrier(w->team);
 }
 
@@ -108,7 +108,7 @@ static void head(const carat_work *w, size_t from, size_t end, bool wanted)
     if (!w->p->logits)
         return;
     while (carat_team_take(w->team, rows, 1, &b, &e))
-        w->p->logits(w->p->ctx, w->p->pos + from + b, s->logits + b * vocab);
+        w->p->logits(w->p->ctx, carat_pass_pos(w->p, from + b), s->logits + b * vocab);
     carat_team_barrier(w->team);
 }
 
@@ -130,6 +130,25 @@ static void run(carat_team *team, int rank, void *ctx)
     if (p->tap)
         heads(&w, 0, p->wanted, false);
     heads(&w, p->wanted, p->n, true);
+}
+
+const carat_span *carat_pass_span(const carat_pass *p, size_t t)
+{
+    const carat_span *s = p->span;
+    while (t >= s->row + s->n)
+        s++;
+    return s;
+}
+
+size_t carat_pass_pos(const carat_pass *p, size_t t)
+{
+    const carat_span *s = carat_pass_span(p, t);
+    return s->pos + (t - s->row);
+}
+
+int32_t carat_pass_id(const carat_pass *p, size_t t)
+{
+    return carat_pass_span(p, t)->line->ids[carat_pass_pos(p, t)];
 }
 
 void carat_pass_run(carat_pass *p)

@@ -1,26 +1,38 @@
-/* One timeline: KV cache, activations, scratch; shared by the files that compute a pass.   SPDX-License-Identifier: Apache-2.0
+/* A session: timelines, activations, scratch; shared by the files that compute a pass.   SPDX-License-Identifier: Apache-2.0
  *
  * Everything is one block, carved once (session.c), so that a session costs exactly what carat_session_price said and a
- * pass allocates nothing. B is the batch: the rows of a pass. All activations are f32, row t of a pass at index t. */
+ * pass allocates nothing. B is the most rows of a pass. All activations are f32, row t of a pass at index t. */
 #ifndef CARAT_MODEL_SESSION_H
 #define CARAT_MODEL_SESSION_H
 
 #include <stdatomic.h>
 #include "runtime/kernel/matmul.h"
+#include "runtime/model/cache.h"
 #include "runtime/model/model.h"
 
-enum { CARAT_LOGIT_ROWS = 32 /* rows of logits that are computed at a time */ };
+enum { CARAT_LOGIT_ROWS = CARAT_STEP_ROWS /* rows of logits that are computed at a time */ };
+
+/* What belongs to one sequence. */
+typedef struct carat_timeline {
+    int32_t *ids; /* [context] */
+    size_t n;     /* positions that are valid */
+    size_t low;   /* sliding layers have lost what lies before this position */
+    carat_cache cache;
+} carat_timeline;
 
 struct carat_session {
     const carat_model *m;
     const carat_kernels *kern;
     carat_team *team;
     carat_numerics numerics;
-    size_t context, batch;
+    size_t context; /* positions of a timeline */
+    size_t batch;   /* prompt tokens per pass */
+    size_t rows;    /* B */
+    uint32_t sequences;
+    carat_cache_shape shape;
     void *memory; /* all that follows */
 
-    float **cache_k, **cache_v; /* [layers] -> [slots][kv_head][dim], NULL for layers that own none */
-    size_t slots[2];            /* ring size of sliding layers, of full layers: multiples of 64 */
+    carat_timeline *line; /* [sequences] */
 
     float *h;               /* [B][hidden]: the residual stream */
     float *x;               /* [B][hidden]: normed input of the next products */
@@ -36,21 +48,25 @@ struct carat_session {
     uint8_t *scratch;       /* [threads][scratch_stride] */
     size_t scratch_stride;
 
-    int32_t *ids; /* [context]: the timeline */
-    size_t n;
-    size_t low; /* sliding layers have lost what lies before this position */
     size_t computed;
     const float *last; /* logits of row n - 1, or NULL */
 };
 
-/* One pass: rows [0, n) at positions [pos, pos + n) through the model. */
+/* Rows [row, row + n) of a pass: positions [pos, pos + n) of one timeline. */
+typedef struct carat_span {
+    const carat_timeline *line;
+    size_t row, n, pos;
+} carat_span;
+
+/* One pass: rows [0, n) through the model. */
 typedef struct carat_pass {
     carat_session *s;
-    const int32_t *ids; /* [n] */
-    size_t n, pos;
+    const carat_span *span; /* [spans], in the order of their rows, without gaps, no timeline twice */
+    size_t spans;
+    size_t n;
     size_t first;  /* rows before it stop after the last layer that owns K/V */
     size_t wanted; /* rows from here on get logits; n: none */
-    bool few;      /* a single new token: the few-token float kernels */
+    bool few;      /* the few-token float kernels */
     carat_logits_fn *logits;
     carat_tap_fn *tap;
     void *ctx;
@@ -59,6 +75,11 @@ typedef struct carat_pass {
 
 /* Runs the pass on the session's team. */
 void carat_pass_run(carat_pass *p);
+/* The span of row t. */
+const carat_span *carat_pass_span(const carat_pass *p, size_t t);
+/* Position, and token id, of row t. */
+size_t carat_pass_pos(const carat_pass *p, size_t t);
+int32_t carat_pass_id(const carat_pass *p, size_t t);
 
 /* ---- inside a pass: what one thread works with --------------------------------------------------------------- */
 

@@ -164,7 +164,8 @@ static carat_status write_file(const carat_model *m, const carat_ids *ids, const
         goto out;
     put_ids(&s, ids);
     carat_forward_options fo = {numerics, a->kernels, a->common.threads, a->batch};
-    carat_sync_request r = {ids->v, ids->n, 0, on_logits, a->taps ? on_tap : NULL, &s};
+    carat_sync_request r = {
+        .ids = ids->v, .n = ids->n, .logits = on_logits, .tap = a->taps ? on_tap : NULL, .ctx = &s};
     st = carat_forward(m, &fo, &r, err);
     if (st)
         goto out;

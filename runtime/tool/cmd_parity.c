@@ -326,7 +326,11 @@ static carat_status compare(const carat_model *m, const args *a, job *j, carat_e
     if (st)
         return st;
     carat_forward_options fo = {j->numerics, a->kernels, a->common.threads, a->batch};
-    carat_sync_request r = {j->ref.ids.v, j->ref.ids.n, 0, on_logits, j->count > 1 ? on_tap : NULL, j};
+    carat_sync_request r = {.ids = j->ref.ids.v,
+                            .n = j->ref.ids.n,
+                            .logits = on_logits,
+                            .tap = j->count > 1 ? on_tap : NULL,
+                            .ctx = j};
     st = carat_forward(m, &fo, &r, err);
     for (size_t i = 0; !st && i + 1 < j->count; i++)
         if (*j->stages[i].rows != j->ref.ids.n)

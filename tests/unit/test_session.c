@@ -149,7 +149,7 @@ static void history(void **state)
     want = fresh(m, o, other, 60, 58);
     assert_memory_equal(carat_session_logits(s), want, bytes);
     free(want);
-    assert_int_equal(carat_session_length(s), 60);
+    assert_int_equal(carat_session_length(s, 0), 60);
     carat_session_close(s);
     carat_model_close(m);
 }

@@ -1,0 +1,131 @@
+/* What is done with a session's timelines: syncing them with ids, and asking for what came out.
+ *                                                                                 SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/model/session.h"
+
+const float *carat_session_logits(const carat_session *s)
+{
+    return s->last;
+}
+
+double carat_session_log_sum(const carat_session *s, const float *logits)
+{
+    uint32_t n = s->m->config.vocab;
+    float max = s->kern->max(logits, n);
+    return (double)max + log(s->kern->sum_exp(logits, n, max));
+}
+
+size_t carat_session_length(const carat_session *s, uint32_t sequence)
+{
+    return sequence < s->sequences ? s->line[sequence].n : 0;
+}
+
+size_t carat_session_computed(const carat_session *s)
+{
+    return s->computed;
+}
+
+static carat_status check_sequence(const carat_session *s, uint32_t sequence, carat_err *err)
+{
+    if (sequence >= s->sequences)
+        return carat_fail(err, CARAT_EUSAGE, "sequence %" PRIu32 ": the session has %" PRIu32, sequence,
+                          s->sequences);
+    return CARAT_OK;
+}
+
+/* May ids [0, n) come to stand at positions from pos on? */
+static carat_status check_ids(const carat_session *s, size_t pos, const int32_t *ids, size_t n,
+                              carat_err *err)
+{
+    const carat_config *c = &s->m->config;
+    uint32_t vocab = c->ple_dim && c->ple_vocab < c->vocab ? c->ple_vocab : c->vocab;
+    if (!n)
+        return carat_fail(err, CARAT_EUSAGE, "no token ids: at least one is needed");
+    if (n > s->context - pos)
+        return carat_fail(err, CARAT_EUSAGE, "%zu tokens: the context has room for %zu", pos + n, s->context);
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || (uint32_t)ids[i] >= vocab)
+            return carat_fail(err, CARAT_EUSAGE,
+                              "token id %" PRId32 " at position %zu: the vocabulary has %" PRIu32, ids[i],
+                              pos + i, vocab);
+        if (ids[i] == c->image_token || ids[i] == c->audio_token || ids[i] == c->video_token)
+            return carat_fail(err, CARAT_ESUPPORT,
+                              "token id %" PRId32
+                              " at position %zu stands for media, which this build does not read",
+                              ids[i], pos + i);
+    }
+    return CARAT_OK;
+}
+
+/* Do the rings still hold the window in front of position n? */
+static bool holds(const carat_session *s, const carat_timeline *t, size_t n)
+{
+    return n + 1 >= s->m->config.window + t->low || t->low == 0;
+}
+
+/* How many leading positions can stay: the common prefix, if the rings still hold the window in front of its end. */
+static size_t keep(const carat_session *s, const carat_timeline *t, const carat_sync_request *r)
+{
+    size_t n = 0;
+    size_t max = r->logits_from < r->n ? r->logits_from : r->n;
+    if (r->tap)
+        max = 0;
+    while (n < t->n && n < max && t->ids[n] == r->ids[n])
+        n++;
+    return holds(s, t, n) ? n : 0;
+}
+
+/* Positions [0, n) are written: they are valid, and the rings have lost what is behind them. */
+static void note_written(const carat_session *s, carat_timeline *t, size_t n)
+{
+    size_t low = carat_cache_low(&s->shape, n);
+    t->n = n;
+    t->low = low > t->low ? low : t->low;
+}
+
+carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err)
+{
+    carat_status st;
+    if ((st = check_sequence(s, r->sequence, err)) || (st = check_ids(s, 0, r->ids, r->n, err)))
+        return st;
+    carat_timeline *t = &s->line[r->sequence];
+    size_t pos = keep(s, t, r), kept = pos;
+    size_t from = r->logits_from < r->n && !r->logits ? r->n - 1 : r->logits_from;
+    memcpy(t->ids, r->ids, r->n * sizeof *t->ids);
+    t->n = pos;
+    s->last = NULL;
+    if (pos == 0)
+        t->low = 0;
+    bool few = r->n - pos == 1;
+    while (pos < r->n) {
+        size_t n = r->n - pos < s->batch ? r->n - pos : s->batch;
+        size_t wanted = from <= pos ? 0 : from - pos < n ? from - pos : n;
+        carat_span span = {t, 0, n, pos};
+        carat_pass p = {.s = s,
+                        .span = &span,
+                        .spans = 1,
+                        .n = n,
+                        .first = r->tap ? 0 : wanted,
+                        .wanted = wanted,
+                        .few = few,
+                        .logits = r->logits,
+                        .tap = r->tap,
+                        .ctx = r->ctx};
+        carat_pass_run(&p);
+        note_written(s, t, pos + n);
+        if (p.bad) {
+            t->n = 0;
+            return carat_fail(
+                err, CARAT_EFORMAT,
+                "a logit between positions %zu and %zu is not a number: the weights hold NaN or overflow",
+                pos, pos + n - 1);
+        }
+        pos += n;
+        if (pos == r->n && wanted < n)
+            s->last = s->logits + (n - 1 - wanted) % CARAT_LOGIT_ROWS * s->m->config.vocab;
+    }
+    s->computed = r->n - kept;
+    return CARAT_OK;
+}
