@@ -16,18 +16,10 @@
 
 static const char *role_name(const carat_slot *slot)
 {
-    switch (slot->role) {
-    case CARAT_ROLE_VISION:
-    case CARAT_ROLE_EMBED_VISION:
-        return "vision";
-    case CARAT_ROLE_AUDIO:
-    case CARAT_ROLE_EMBED_AUDIO:
-        return "audio";
-    default:
-        break;
-    }
     static const char *const prefixes[] = {"layers.%u.", "self_attn.", "mlp."};
     const char *name = slot->name;
+    if (slot->home == CARAT_HOME_MEDIA)
+        return carat_starts(name, "audio_") || carat_starts(name, "embed_audio.") ? "audio" : "vision";
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         name += carat_starts(name, prefixes[i]) ? strlen(prefixes[i]) : 0;
     return name;
@@ -43,7 +35,7 @@ static bool is_expert_stack(const carat_row *row)
 static bool can_pack(const carat_row *row, const char **why)
 {
     const carat_slot *s = row->slot;
-    if (!s || (s->role >= CARAT_ROLE_VISION && s->role <= CARAT_ROLE_EMBED_AUDIO))
+    if (!s || s->home == CARAT_HOME_MEDIA)
         *why = "outside the text model: carried as it is";
     else if (is_expert_stack(row))
         *why = "3-D expert stack: kept, packing experts is not in this build";

@@ -118,9 +118,9 @@ static const struct {
     {CARAT_ROLE_PLE_TABLE, "re:.*embed_tokens_per_layer$"},
     {CARAT_ROLE_PLE_PROJECTION, "re:.*per_layer_model_projection$"},
     {CARAT_ROLE_HEAD, "re:.*lm_head$"},
-    {CARAT_ROLE_VISION, "re:.*vision_tower.*"},
-    {CARAT_ROLE_VISION, "re:.*vision_embedder.*"},
-    {CARAT_ROLE_AUDIO, "re:.*audio_tower.*"},
+    {CARAT_ROLE_VISION_PATCH, "re:.*vision_tower.*"},
+    {CARAT_ROLE_PATCH_DENSE, "re:.*vision_embedder.*"},
+    {CARAT_ROLE_AUDIO_OUT, "re:.*audio_tower.*"},
     {CARAT_ROLE_EMBED_VISION, "re:.*embed_vision.*"},
     {CARAT_ROLE_EMBED_AUDIO, "re:.*embed_audio.*"},
 };

@@ -445,8 +445,8 @@ carat_status carat_config_parse(const carat_json *root, carat_config *out, carat
         r.status = read_text(text, &c, err);
     if (r.status != CARAT_OK)
         return r.status;
-    c.has_vision = carat_json_is_object(carat_json_get(root, "vision_config"));
-    c.has_audio = carat_json_is_object(carat_json_get(root, "audio_config"));
+    if ((status = carat_config_media(root, &c, err)) != CARAT_OK)
+        return status;
     may_flag(&r, "tie_word_embeddings", &c.tied);
     may_ids(&r, "eos_token_id", CARAT_MAX_STOPS, c.eos, &c.n_eos);
     for (int i = 0; i < 3; i++) {

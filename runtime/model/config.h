@@ -25,7 +25,23 @@ typedef struct carat_layer {
     uint32_t head_dim, kv_heads;
     bool k_eq_v; /* no v_proj: V is the raw K */
     uint32_t intermediate;
+    bool experts_apart; /* stored one by one in 2-D instead of fused in 3-D; see carat_slots_adopt */
 } carat_layer;
+
+/* Sizes of the encoders; of the 12B "Unified", which has none, those of its patch embedder and audio projection. */
+typedef struct carat_vision_sizes {
+    uint32_t hidden, intermediate, layers, heads, kv_heads, head_dim;
+    uint32_t patch, pooling; /* patch x pooling: pixels a side that one row of the first matrix sees */
+    uint32_t positions;
+    uint32_t out; /* width of what embed_vision projects */
+    bool clipped, standardize;
+} carat_vision_sizes;
+
+typedef struct carat_audio_sizes {
+    uint32_t hidden, layers, heads, kernel, channels[2];
+    uint32_t out; /* width of what embed_audio projects */
+    bool clipped;
+} carat_audio_sizes;
 
 typedef struct carat_config {
     carat_kind kind;
@@ -45,10 +61,13 @@ typedef struct carat_config {
     bool moe;
     uint32_t experts, experts_top, expert_intermediate;
     bool has_vision, has_audio;
+    carat_vision_sizes vision;         /* zeros without has_vision */
+    carat_audio_sizes audio;           /* zeros without has_audio */
     uint32_t backbone_hidden;          /* assistants: hidden size of the model they draft for; else 0 */
     uint32_t centroids, centroids_top; /* assistants with ordered embeddings; else 0 */
     char quant_method[40];             /* quantization_config.quant_method, "" where there is none */
     char text_prefix[32];              /* in front of the text model's tensor names; see carat_slots_adopt */
+    bool class_names; /* some tensors of the 12B are spelt as in its class, not as released */
     int32_t bos, pad, eos[CARAT_MAX_STOPS];
     uint32_t n_eos;
     int32_t image_token, audio_token, video_token; /* -1: none */
@@ -64,6 +83,8 @@ typedef struct carat_config {
 /* Reads DIR/config.json, and DIR/generation_config.json if present. */
 carat_status carat_config_load(const char *dir, carat_config *out, carat_err *err);
 carat_status carat_config_parse(const carat_json *root, carat_config *out, carat_err *err);
+/* has_vision, has_audio and the sizes behind them, from vision_config and audio_config; a step of carat_config_parse. */
+carat_status carat_config_media(const carat_json *root, carat_config *c, carat_err *err);
 /* "E2B", "E4B", "12B", "26B-A4B", "31B", or "custom". */
 const char *carat_config_family(const carat_config *c);
 /* Layers [0, this) are all that a prompt token without wanted logits needs: 1 + the last layer that owns K/V. */

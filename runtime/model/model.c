@@ -227,7 +227,7 @@ static void describe(carat_model *m)
     for (size_t k = 0; k < carat_store_count(m->store); k++) {
         const carat_tensor *x = carat_store_at(m->store, k);
         carat_match match;
-        if (!carat_slot_match(c, x->name, &match) || !match.slot || match.slot->role >= CARAT_ROLE_VISION)
+        if (!carat_slot_match(c, x->name, &match) || !match.slot || match.slot->home == CARAT_HOME_MEDIA)
             continue;
         i->weight_bytes += x->bytes;
         if (strcmp(match.part, ".weight_scale") == 0 || strcmp(match.part, ".weight_shape") == 0)

@@ -30,19 +30,32 @@ static void put_more(const finding *f, char *out, size_t cap)
 static bool spelt_otherwise(const carat_match *m, const carat_config *c)
 {
     char name[160];
-    carat_slot_name(m->slot, c, m->layer, true, name);
-    return !carat_ends(name, "*") && strcmp(name, m->base) != 0;
+    carat_slot_name_at(m->slot, c, (const uint32_t[2]){m->layer, m->number}, true, name);
+    return strcmp(name, m->base) != 0;
+}
+
+typedef struct towers {
+    bool vision, audio; /* is anything of it there? */
+} towers;
+
+static bool *tower_of(const carat_slot *s, towers *t)
+{
+    return carat_starts(s->name, "audio_") || carat_starts(s->name, "embed_audio.") ? &t->audio : &t->vision;
 }
 
 /* Names that no slot of this model knows. Those that a slot knows but this config does not have are unknown here as well. */
-static void find_unknown(const carat_config *c, const carat_store *s, bool lenient, finding *unknown)
+static void look_through(const carat_config *c, const carat_store *s, bool lenient, finding *unknown,
+                         towers *there)
 {
     for (size_t i = 0; i < carat_store_count(s); i++) {
         const char *name = carat_store_at(s, i)->name;
         carat_match m;
         if (carat_slot_match(c, name, &m)) {
-            if (carat_slot_need(m.slot, c, m.layer) == CARAT_NEED_ABSENT || spelt_otherwise(&m, c))
+            carat_need need = carat_slot_need(m.slot, c, m.layer);
+            if (need == CARAT_NEED_ABSENT || spelt_otherwise(&m, c))
                 note(unknown, name);
+            else if (need == CARAT_NEED_OPTIONAL)
+                *tower_of(m.slot, there) = true;
         } else if (!lenient || carat_starts(name, "model.") || carat_starts(name, "language_model."))
             note(unknown, name);
     }
@@ -57,7 +70,7 @@ static void print_shape(const uint64_t *dim, uint32_t ndim, char *out, size_t ca
         snprintf(out + len, cap - len, "]");
 }
 
-/* Vectors, scalars and fused experts: always a float tensor of exactly the slot's shape (token_ordering: I64). */
+/* Vectors, scalars, stacks: always a float tensor of exactly the slot's shape (token_ordering: I64). */
 static carat_status check_tensor(const carat_slot *slot, const carat_tensor *t, const uint64_t *dim,
                                  uint32_t ndim, carat_err *err)
 {
@@ -71,21 +84,21 @@ static carat_status check_tensor(const carat_slot *slot, const carat_tensor *t, 
         print_shape(dim, ndim, want, sizeof want);
         return carat_fail(err, CARAT_EFORMAT, "tensor %s: shape %s, the config says %s", t->name, got, want);
     }
-    if (carat_format_of_dtype(t->dtype) || slot->role == CARAT_ROLE_DRAFTER)
+    if (carat_format_of_dtype(t->dtype) || slot->role == CARAT_ROLE_TOKEN_ORDER)
         return CARAT_OK;
     return carat_fail(err, CARAT_ESUPPORT, "tensor %s: dtype %s, only F32, F16 and BF16 are supported here",
                       t->name, carat_dtype_name(t->dtype));
 }
 
 static carat_status check_slot(const carat_slot *slot, const carat_config *c, const carat_store *s,
-                               uint32_t layer, finding *missing, carat_err *err)
+                               const uint32_t at[2], finding *missing, carat_err *err)
 {
     uint64_t dim[4];
     char name[160];
     carat_weight w = {0};
-    uint32_t ndim = carat_slot_shape(slot, c, layer, dim);
+    uint32_t ndim = carat_slot_shape(slot, c, at[0], dim);
 
-    carat_slot_name(slot, c, layer, slot->matrix, name);
+    carat_slot_name_at(slot, c, at, slot->matrix, name);
     if (!slot->matrix) {
         const carat_tensor *t = carat_store_find(s, name);
         if (t)
@@ -95,24 +108,28 @@ static carat_status check_slot(const carat_slot *slot, const carat_config *c, co
     }
     carat_status status = carat_weight_find(s, name, dim[0], dim[1], &w, err);
     if (status == CARAT_OK && !w.format) {
-        carat_slot_name(slot, c, layer, false, name);
+        carat_slot_name_at(slot, c, at, false, name);
         note(missing, name);
     }
     return status;
 }
 
-static carat_status check_slots(const carat_config *c, const carat_store *s, finding *missing, carat_err *err)
+static carat_status check_slots(const carat_config *c, const carat_store *s, towers *there, finding *missing,
+                                carat_err *err)
 {
     const carat_slot *slot;
 
     for (size_t i = 0; (slot = carat_slot_at(i)); i++) {
-        uint32_t layers = carat_slot_layered(slot) ? c->layers : 1;
+        uint32_t layers = carat_slot_layers(slot, c), each = carat_slot_each(slot, c);
         for (uint32_t l = 0; l < layers; l++) {
-            if (carat_slot_need(slot, c, l) != CARAT_NEED_REQUIRED)
+            carat_need need = carat_slot_need(slot, c, l);
+            if (need != CARAT_NEED_REQUIRED && (need != CARAT_NEED_OPTIONAL || !*tower_of(slot, there)))
                 continue;
-            carat_status status = check_slot(slot, c, s, l, missing, err);
-            if (status != CARAT_OK)
-                return status;
+            for (uint32_t n = 0; n < each; n++) {
+                carat_status status = check_slot(slot, c, s, (const uint32_t[2]){l, n}, missing, err);
+                if (status != CARAT_OK)
+                    return status;
+            }
         }
     }
     return CARAT_OK;
@@ -128,10 +145,11 @@ carat_status carat_slots_check(const carat_config *c, const carat_store *s, bool
                           "quant_method %s: of the quantized checkpoints only compressed-tensors is "
                           "supported",
                           c->quant_method);
-    carat_status status = check_slots(c, s, &missing, err);
+    towers there = {false, false};
+    look_through(c, s, lenient, &unknown, &there);
+    carat_status status = check_slots(c, s, &there, &missing, err);
     if (status != CARAT_OK)
         return status;
-    find_unknown(c, s, lenient, &unknown);
     put_more(&missing, more_missing, sizeof more_missing);
     put_more(&unknown, more_unknown, sizeof more_unknown);
     if (missing.n && unknown.n)

@@ -64,15 +64,8 @@ typedef struct report {
 
 static part part_of(const carat_match *m, const carat_config *c)
 {
-    switch (m->slot->role) {
-    case CARAT_ROLE_VISION:
-    case CARAT_ROLE_AUDIO:
-    case CARAT_ROLE_EMBED_VISION:
-    case CARAT_ROLE_EMBED_AUDIO:
+    if (m->slot->home == CARAT_HOME_MEDIA)
         return PART_MEDIA;
-    default:
-        break;
-    }
     if (carat_slot_need(m->slot, c, m->layer) == CARAT_NEED_IGNORED)
         return PART_UNUSED;
     if (m->slot->role == CARAT_ROLE_EMBED || m->slot->role == CARAT_ROLE_HEAD)
@@ -95,7 +88,7 @@ static uint64_t params_of(const carat_store *s, const carat_tensor *t, const car
 
 static const char *policy_of(const carat_match *m, part p)
 {
-    static const char *const options[] = {"keep", "--scheme", "--embeddings", "--ple"};
+    static const char *const options[] = {"keep", "--scheme", "--embeddings", "--ple", "--experts"};
     return p == PART_UNUSED ? "unused" : options[m->slot->policy];
 }
 
@@ -116,7 +109,7 @@ static carat_status list(report *r, carat_err *err)
 
 static bool is_expert(carat_role role)
 {
-    return role == CARAT_ROLE_EXPERTS_GATE_UP || role == CARAT_ROLE_EXPERTS_DOWN;
+    return role >= CARAT_ROLE_EXPERTS_GATE_UP && role <= CARAT_ROLE_EXPERT_DOWN;
 }
 
 static void count(report *r)
@@ -268,6 +261,18 @@ static void print_memory(const report *r)
            weights, kv, scratch);
 }
 
+/* "layers.N.experts.N.gate_proj" from "layers.%u.experts.%u.gate_proj"; the bounds of a clipped matrix as "*". */
+static void pattern_of(const carat_slot *slot, char *out, size_t cap)
+{
+    size_t len = 0;
+    for (const char *p = slot->name; *p && len + 1 < cap; p++) {
+        char mark = p[0] != '%' ? *p : p[1] == 'u' ? 'N' : '*';
+        p += p[0] == '%';
+        out[len++] = mark;
+    }
+    out[len] = '\0';
+}
+
 /* Without --tensors: one line for each slot that is there. */
 static void print_slots(const report *r)
 {
@@ -284,8 +289,7 @@ static void print_slots(const report *r)
         }
         if (sum.tensors == 0)
             continue;
-        snprintf(name, sizeof name, "%s%s", carat_slot_layered(slot) ? "layers.N" : "",
-                 carat_slot_layered(slot) ? slot->name + strlen("layers.%u") : slot->name);
+        pattern_of(slot, name, sizeof name);
         carat_format_bytes(sum.bytes, bytes);
         printf("%-38s %-20s %7" PRIu64 " %10s  %-12s %s\n", name, carat_role_name(slot->role), sum.tensors,
                bytes, policy_of(&m, PART_BLOCKS), slot->why);

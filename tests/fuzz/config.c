@@ -30,15 +30,18 @@ static void check_slots(const carat_config *c)
 {
     const carat_slot *slot;
     for (size_t i = 0; (slot = carat_slot_at(i)); i++) {
-        uint32_t layer = carat_slot_layered(slot) ? c->layers - 1 : 0;
+        uint32_t layers = carat_slot_layers(slot, c), each = carat_slot_each(slot, c);
+        if (layers == 0 || each == 0)
+            continue;
+        const uint32_t at[2] = {layers - 1, each - 1}, layer = at[0];
         uint64_t dim[4], bytes = 4;
         char name[160];
         carat_match m;
         uint32_t ndim = carat_slot_shape(slot, c, layer, dim);
         for (uint32_t d = 0; d < ndim; d++)
             must(!__builtin_mul_overflow(bytes, dim[d], &bytes));
-        carat_slot_name(slot, c, layer, false, name);
-        must(carat_slot_match(c, name, &m) && m.slot == slot && m.layer == layer);
+        carat_slot_name_at(slot, c, at, false, name);
+        must(carat_slot_match(c, name, &m) && m.slot == slot && m.layer == layer && m.number == at[1]);
         carat_slot_need(slot, c, layer);
     }
 }

@@ -55,6 +55,31 @@ char *gemma_edit(const char *text, const char *from, const char *to)
 }
 
 enum { MAX_TENSORS = 400 };
+/* The media configs are those of towers that fit into a test. */
+const char gemma_moe[] =
+    "{\"architectures\":[\"Gemma4ForConditionalGeneration\"],\"model_type\":\"gemma4\",\"audio_config\":null,"
+    "\"vision_config\":{\"hidden_size\":24,\"intermediate_size\":20,\"num_hidden_layers\":2,"
+    "\"num_attention_heads\":2,\"num_key_value_heads\":2,\"head_dim\":12,\"patch_size\":2,"
+    "\"position_embedding_size\":40,\"use_clipped_linears\":true,\"standardize\":false},"
+    "\"image_token_id\":280,\"text_config\":{"
+    "\"vocab_size\":300,\"hidden_size\":32,\"num_hidden_layers\":2,\"num_attention_heads\":4,"
+    "\"num_key_value_heads\":2,\"head_dim\":8,\"global_head_dim\":16,\"num_global_key_value_heads\":1,"
+    "\"intermediate_size\":48,\"sliding_window\":8,\"max_position_embeddings\":64,"
+    "\"num_kv_shared_layers\":0,\"hidden_size_per_layer_input\":0,\"attention_k_eq_v\":true,"
+    "\"enable_moe_block\":true,\"num_experts\":4,\"top_k_experts\":2,\"moe_intermediate_size\":16,"
+    "\"final_logit_softcapping\":30.0,\"layer_types\":[\"sliding_attention\",\"full_attention\"],"
+    "\"model_type\":\"gemma4_text\"}}";
+
+const char gemma_unified[] =
+    "{\"architectures\":[\"Gemma4UnifiedForConditionalGeneration\"],\"model_type\":\"gemma4_unified\","
+    "\"audio_config\":{\"audio_embed_dim\":24},"
+    "\"vision_config\":{\"mm_embed_dim\":20,\"mm_posemb_size\":40,\"output_proj_dims\":20},\"text_config\":{"
+    "\"vocab_size\":300,\"hidden_size\":32,\"num_hidden_layers\":2,\"num_attention_heads\":4,"
+    "\"num_key_value_heads\":2,\"head_dim\":8,\"global_head_dim\":16,\"num_global_key_value_heads\":1,"
+    "\"intermediate_size\":48,\"sliding_window\":8,\"max_position_embeddings\":64,\"attention_k_eq_v\":true,"
+    "\"final_logit_softcapping\":30.0,\"layer_types\":[\"sliding_attention\",\"full_attention\"],"
+    "\"model_type\":\"gemma4_unified_text\"}}";
+
 typedef struct list {
     carat_tensor tensor[MAX_TENSORS];
     char name[MAX_TENSORS][160];
@@ -71,17 +96,25 @@ static void add(list *l, const char *name, uint32_t ndim, const uint64_t *dim)
     l->bytes += t->bytes;
 }
 
+/* Towers only where the config says how large they are. */
+static bool wanted(const carat_slot *slot, const carat_config *c, uint32_t layer)
+{
+    carat_need need = carat_slot_need(slot, c, layer);
+    return need == CARAT_NEED_REQUIRED || (need == CARAT_NEED_OPTIONAL && c->vision.hidden < 100);
+}
+
 static void add_slots(list *l, const carat_config *c, const char *without)
 {
     const carat_slot *slot;
     for (size_t i = 0; (slot = carat_slot_at(i)); i++) {
-        for (uint32_t layer = 0; layer < (carat_slot_layered(slot) ? c->layers : 1); layer++) {
+        uint32_t layers = carat_slot_layers(slot, c), each = carat_slot_each(slot, c);
+        for (uint32_t k = 0; k < layers * each; k++) {
+            const uint32_t at[2] = {k / each, k % each};
             char name[160];
             uint64_t dim[4];
-            carat_slot_name(slot, c, layer, false, name);
-            if (carat_slot_need(slot, c, layer) == CARAT_NEED_REQUIRED &&
-                (!without || strcmp(name, without) != 0))
-                add(l, name, carat_slot_shape(slot, c, layer, dim), dim);
+            carat_slot_name_at(slot, c, at, false, name);
+            if (wanted(slot, c, at[0]) && (!without || strcmp(name, without) != 0))
+                add(l, name, carat_slot_shape(slot, c, at[0], dim), dim);
         }
     }
 }

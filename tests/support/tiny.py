@@ -45,7 +45,8 @@ config = dict(architectures=["Gemma4ForConditionalGeneration"], model_type="gemm
               audio_config=None, dtype={"BF16": "bfloat16", "F16": "float16", "F32": "float32"}[a.dtype])
 if a.tower:
     config["vision_config"] = dict(model_type="gemma4_vision", hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-                                   head_dim=16, intermediate_size=32)
+                                   num_key_value_heads=2, head_dim=16, intermediate_size=32, patch_size=2,
+                                   position_embedding_size=8, use_clipped_linears=True, standardize=False)
 
 shapes = {"embed_tokens.weight": [V, H], "norm.weight": [H]}
 if ple:
@@ -73,7 +74,14 @@ shapes = {"model.language_model." + k: v for k, v in shapes.items()}
 if a.untied:
     shapes["lm_head.weight"] = [V, H]
 if a.tower:
-    shapes["model.vision_tower.encoder.layers.0.self_attn.q_proj.linear.weight"] = [32, 32]
+    tower = {"patch_embedder.input_proj.weight": [32, 12], "patch_embedder.position_embedding_table": [2, 8, 32]}
+    tower.update({f"encoder.layers.0.{n}_layernorm.weight": [32]
+                  for n in ("input", "post_attention", "pre_feedforward", "post_feedforward")})
+    tower.update({f"encoder.layers.0.self_attn.{n}_norm.weight": [16] for n in "qk"})
+    for n in [f"self_attn.{k}_proj" for k in "qkvo"] + [f"mlp.{k}_proj" for k in ("gate", "up", "down")]:
+        tower[f"encoder.layers.0.{n}.linear.weight"] = [32, 32]
+        tower.update({f"encoder.layers.0.{n}.{side}_{end}": [] for side in ("input", "output") for end in ("min", "max")})
+    shapes.update({"model.vision_tower." + k: v for k, v in tower.items()})
     shapes["model.embed_vision.embedding_projection.weight"] = [H, 32]
 
 r = random.Random(a.seed)
@@ -94,6 +102,8 @@ def tensor(name, shape):
         n *= x
     if name in a.zero:
         values = [0.0] * n
+    elif not shape:  # a clip bound: open, as most are
+        values = [float("-inf" if name.endswith("min") else "inf")]
     elif len(shape) == 1:
         values = [1 + r.gauss(0, 0.1) for _ in range(n)]
     else:
