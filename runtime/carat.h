@@ -63,7 +63,10 @@ typedef struct carat_model_info {
     uint32_t layers;
     uint32_t layers_kv;            /* layers [0, layers_kv) own K/V; the others reuse theirs */
     uint32_t context_max;          /* max_position_embeddings */
+    uint32_t experts, experts_top; /* experts of a layer, and how many a token uses; 0: a dense model */
     uint64_t params;               /* parameters of the text model, PLE table included */
+    uint64_t
+        params_active; /* those that decoding one token multiplies with: of the experts only the chosen ones */
     uint64_t weight_bytes;         /* bytes of the text model's tensors on disk */
     uint64_t bytes_per_token;      /* weight bytes read to decode one token (KV cache not counted) */
     uint64_t ops_per_token;        /* multiply and add operations of the matrices to decode one token */
@@ -114,7 +117,8 @@ const char *carat_session_kernels(const carat_session *s); /* the kernel set in 
 /* logits: [vocab] after the soft-cap, valid during the call only. Called once per wanted position, from
  * several threads at once and in no fixed order; pos is the index into `ids`. */
 typedef void carat_logits_fn(void *ctx, size_t pos, const float *logits);
-/* A tap: rows [pos, pos + rows) of a named stage, f32 [rows, cols]. Names: "embed", "block.0" ..., "norm".
+/* A tap: rows [pos, pos + rows) of a named stage, f32 [rows, cols]. Names: "embed", "block.0" ..., "norm"; in a mixture of experts
+ * also "router.0" ... [rows, experts]: what each expert's output is weighted with, 0 where it was not chosen.
  * Called from one thread. */
 typedef void carat_tap_fn(void *ctx, const char *name, size_t pos, size_t rows, size_t cols,
                           const float *data);

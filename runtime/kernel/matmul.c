@@ -47,8 +47,9 @@ static void sgemm(const carat_product *p, size_t r0, size_t r1, float *panel)
     bli_rntm_set_num_threads(1, &one);
     bli_rntm_disable_l3_sup(&one);
     float alpha = 1.0f, beta = 0.0f;
-    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_TRANSPOSE, (dim_t)p->n, (dim_t)(r1 - r0), (dim_t)cols, &alpha, p->x->f,
-                 (inc_t)cols, 1, panel, (inc_t)cols, 1, &beta, p->y + r0, (inc_t)p->ldy, 1, NULL, &one);
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_TRANSPOSE, (dim_t)p->n, (dim_t)(r1 - r0), (dim_t)cols, &alpha,
+                 p->x->f, (inc_t)cols, 1, panel, (inc_t)cols, 1, &beta, p->y + r0, (inc_t)p->ldy, 1, NULL,
+                 &one);
 }
 
 static void piece(const carat_kernels *k, const carat_product *p, size_t r0, size_t r1, path how,

@@ -1,4 +1,4 @@
-/* The second half of a layer: gated MLP, per-layer input, layer scalar (transformers Gemma4TextDecoderLayer, Gemma4TextMLP).
+/* The second half of a layer: gated MLP (moe.c has the experts beside it), per-layer input, layer scalar (transformers Gemma4TextDecoderLayer, Gemma4TextMLP).
  *                                                                                 SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/model/session.h"
 
@@ -41,7 +41,7 @@ static void input_row(const carat_work *w, uint32_t l, size_t t)
 }
 
 /* gate = gelu(gate) * up, with a rounding behind each step in bf16. */
-static void gelu_times(const carat_session *s, float *gate, const float *up, size_t n)
+void carat_gelu_times(const carat_session *s, float *gate, const float *up, size_t n)
 {
     if (s->numerics != CARAT_BF16) {
         s->kern->gelu_mul(gate, up, n, gate);
@@ -60,7 +60,7 @@ static void middle_row(const carat_work *w, uint32_t l, size_t t)
     float *gate = s->gate + t * n, *up = s->up + t * n;
     carat_round(s, gate, n);
     carat_round(s, up, n);
-    gelu_times(s, gate, up, n);
+    carat_gelu_times(s, gate, up, n);
     carat_feed f = down_feed(w, l);
     carat_feed_put(w, &f, t);
 }
@@ -72,6 +72,8 @@ static void output_row(const carat_work *w, uint32_t l, size_t t)
     size_t hidden = w->m->config.hidden;
     float *o = s->o + t * hidden;
     carat_round(s, o, hidden);
+    if (w->m->config.moe)
+        carat_experts_add(w, l, t);
     carat_norm_add(s, o, w->m->block[l].norm_post_ffn, hidden, s->h + t * hidden);
     if (w->m->config.ple_dim) {
         carat_feed f = ple_gate_feed(w, l);
@@ -85,7 +87,7 @@ static void ple_row(const carat_work *w, uint32_t l, size_t t)
     size_t p = w->m->config.ple_dim;
     float *gate = s->ple_gate + t * p;
     carat_round(s, gate, p);
-    gelu_times(s, gate, s->ple + (t * w->m->config.layers + l) * p, p);
+    carat_gelu_times(s, gate, s->ple + (t * w->m->config.layers + l) * p, p);
     carat_feed f = ple_out_feed(w, l);
     carat_feed_put(w, &f, t);
 }
@@ -130,6 +132,8 @@ void carat_pass_mlp(const carat_work *w, uint32_t l, size_t first)
     f = down_feed(w, l);
     carat_multiply(w, &f, first, n, &(carat_out){&b->down, s->o, hidden}, 1);
     carat_team_barrier(w->team);
+    if (w->m->config.moe)
+        carat_pass_experts(w, l, first);
     if (!p) {
         carat_rows(w, first, n, mlp_end_row, l);
         return;

@@ -1,5 +1,6 @@
 /* Opening a checkpoint: config, slots, weights bound; and what it is, in numbers.   SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/model/model.h"
+#include "runtime/model/moe.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,6 +75,19 @@ static const float *vector(struct binder *b, carat_role role, uint32_t layer)
     return v;
 }
 
+static void bind_moe(struct binder *b, uint32_t l)
+{
+    carat_moe *e = &b->m->block[l].moe;
+    e->router = matrix(b, CARAT_ROLE_ROUTER, l);
+    e->router_scale = vector(b, CARAT_ROLE_ROUTER_SCALE, l);
+    e->expert_scale = vector(b, CARAT_ROLE_EXPERT_SCALE, l);
+    e->norm_pre = vector(b, CARAT_ROLE_NORM_PRE_FFN_2, l);
+    e->norm_dense = vector(b, CARAT_ROLE_NORM_POST_FFN_1, l);
+    e->norm_post = vector(b, CARAT_ROLE_NORM_POST_FFN_2, l);
+    if (!b->status && b->m->config.moe)
+        b->status = carat_experts_bind(b->m, l, &e->expert, b->err);
+}
+
 static void bind_block(struct binder *b, uint32_t l)
 {
     carat_block *k = &b->m->block[l];
@@ -98,6 +112,7 @@ static void bind_block(struct binder *b, uint32_t l)
     k->ple_norm = vector(b, CARAT_ROLE_PLE_NORM, l);
     const float *scalar = vector(b, CARAT_ROLE_LAYER_SCALAR, l);
     k->scalar = scalar ? *scalar : 1;
+    bind_moe(b, l);
 }
 
 /* RoPE frequencies as transformers' modeling_rope_utils computes them, in f32: 1 / theta^(2i / dim); "proportional" keeps the
@@ -147,18 +162,27 @@ static carat_status bind(carat_model *m, carat_err *err)
 
 static carat_status supported(const carat_config *c, carat_err *err)
 {
-    if (c->kind != CARAT_KIND_GEMMA4)
-        return carat_fail(err, CARAT_ESUPPORT,
-                          "model_type %s: this build runs the dense text models of gemma4 only",
-                          c->model_type);
-    if (c->moe)
-        return carat_fail(err, CARAT_ESUPPORT,
-                          "a mixture of %u experts: this build runs the dense text models of gemma4 only",
-                          c->experts);
+    if (c->kind == CARAT_KIND_ASSISTANT || c->kind == CARAT_KIND_UNIFIED_ASSISTANT)
+        return carat_fail(
+            err, CARAT_ESUPPORT,
+            "model_type %s: a drafter has no K/V of its own and runs beside the model it drafts for; give it "
+            "to --draft",
+            c->model_type);
     return CARAT_OK;
 }
 
 /* ---- what it is --------------------------------------------------------------------------------------------- */
+
+/* The router, and as many experts as a token chooses: they are stored alike, so any will do. */
+static void experts_of(const carat_moe *e, uint32_t top, carat_matrix_fn *fn, void *ctx, int layer)
+{
+    fn(ctx, &e->router, layer);
+    for (uint32_t i = 0; i < top; i++) {
+        fn(ctx, &e->expert[i].gate, layer);
+        fn(ctx, &e->expert[i].up, layer);
+        fn(ctx, &e->expert[i].down, layer);
+    }
+}
 
 void carat_model_matrices(const carat_model *m, carat_matrix_fn *fn, void *ctx)
 {
@@ -169,6 +193,8 @@ void carat_model_matrices(const carat_model *m, carat_matrix_fn *fn, void *ctx)
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
             if (all[i]->format)
                 fn(ctx, all[i], (int)l);
+        if (b->moe.expert)
+            experts_of(&b->moe, m->config.experts_top, fn, ctx, (int)l);
     }
     if (m->ple_projection.format)
         fn(ctx, &m->ple_projection, -1);
@@ -191,7 +217,8 @@ static void count_matrix(void *ctx, const carat_weight *w, int layer)
         t->info->ops_per_prompt_token += ops;
     else if (w == &t->m->ple_projection)
         t->info->ops_per_prompt_token += ops / t->m->config.layers * layers_kv;
-    if (layer < 0 || w == &t->m->block[layer].ple_gate || w == &t->m->block[layer].ple_out)
+    const carat_block *b = layer < 0 ? NULL : &t->m->block[layer];
+    if (!b || w == &b->ple_gate || w == &b->ple_out || w == &b->moe.router)
         return;
     char scheme[16];
     carat_weight_scheme(w, scheme);
@@ -202,6 +229,20 @@ static void count_matrix(void *ctx, const carat_weight *w, int layer)
         t->mixed = true;
     if (w->format->integer)
         t->info->packed = true;
+}
+
+/* Bytes of the experts that one token does not choose. */
+static uint64_t idle_experts(const carat_model *m)
+{
+    const carat_config *c = &m->config;
+    uint64_t bytes = 0;
+    for (uint32_t l = 0; c->moe && l < c->layers; l++) {
+        const carat_expert *x = m->block[l].moe.expert;
+        uint64_t one = carat_weight_bytes(&x->gate) + carat_weight_bytes(&x->up) +
+                       carat_weight_bytes(&x->down);
+        bytes += (c->experts - c->experts_top) * one;
+    }
+    return bytes;
 }
 
 static void describe(carat_model *m)
@@ -215,12 +256,16 @@ static void describe(carat_model *m)
                             .layers = c->layers,
                             .layers_kv = carat_config_layers_kv(c),
                             .context_max = c->context_max,
+                            .experts = c->moe ? c->experts : 0,
+                            .experts_top = c->moe ? c->experts_top : 0,
                             .bos = c->bos,
                             .pad = c->pad,
                             .n_eos = c->n_eos};
     memcpy(i->eos, c->eos, sizeof i->eos);
     struct tally t = {m, i, false};
     carat_model_matrices(m, count_matrix, &t);
+    i->params_active = i->ops_per_token / 2;
+    m->mapped = i->bytes_per_token + idle_experts(m);
     if (t.mixed)
         snprintf(m->scheme, sizeof m->scheme, "mixed");
     i->scheme = m->scheme;

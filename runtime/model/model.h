@@ -9,11 +9,26 @@
 #include "runtime/model/config.h"
 #include "runtime/model/slots.h"
 
+typedef struct carat_expert {
+    carat_weight gate, up, down;
+} carat_expert;
+
+/* What a layer of a mixture of experts has besides. */
+typedef struct carat_moe {
+    carat_weight router;       /* [experts, hidden] */
+    const float *router_scale; /* [hidden] */
+    const float *expert_scale; /* [experts] */
+    const float *norm_pre, *norm_dense,
+        *norm_post;       /* before the experts, behind the dense branch, behind the experts */
+    carat_expert *expert; /* [experts]; NULL: a dense layer */
+} carat_moe;
+
 /* One decoder layer. Absent matrices have format == NULL. */
 typedef struct carat_block {
     carat_weight q, k, v, o;
     carat_weight gate, up, down;
     carat_weight ple_gate, ple_out;
+    carat_moe moe;
     const float *norm_in, *norm_post_attn, *norm_pre_ffn, *norm_post_ffn; /* [hidden] */
     const float *q_norm, *k_norm;                                         /* [head_dim] */
     const float *ple_norm;                                                /* [hidden] */
@@ -30,10 +45,11 @@ struct carat_model {
     carat_block *block; /* [layers] */
     float *inv_freq[2]; /* RoPE, [dim / 2]: sliding, full */
     carat_model_info info;
+    uint64_t mapped; /* bytes of weights that decoding reads sooner or later: those of every expert */
     char scheme[16];
 };
 
-/* Calls fn for every matrix that decoding one token multiplies with. */
+/* Calls fn for every matrix that decoding one token multiplies with; of the experts for as many as a token chooses. */
 typedef void carat_matrix_fn(void *ctx, const carat_weight *w, int layer); /* layer -1: outside the blocks */
 void carat_model_matrices(const carat_model *m, carat_matrix_fn *fn, void *ctx);
 

@@ -71,6 +71,8 @@ static struct widths widths_of(const carat_session *s)
         widen_acts(&w, s, q, &b->o, NULL, NULL);
         widen_acts(&w, s, c->hidden, &b->gate, &b->up, NULL);
         widen_acts(&w, s, layer->intermediate, &b->down, NULL, NULL);
+        widen_acts(&w, s, c->hidden, &b->moe.router, NULL, NULL);
+        w.cols = most(w.cols, c->expert_intermediate);
         widen_acts(&w, s, c->hidden, &b->ple_gate, NULL, NULL);
         widen_acts(&w, s, c->ple_dim, &b->ple_out, NULL, NULL);
     }
@@ -132,6 +134,7 @@ static void carve_activations(carat_session *s, carat_carver *c)
     }
     s->logits = carat_carve(c, (uint64_t)CARAT_LOGIT_ROWS * g->vocab, f);
     s->acts = carat_carve(c, w.acts, 1);
+    carat_moe_carve(&s->moe, s->m, s->numerics == CARAT_INT8, s->rows, c);
     s->scratch_stride = scratch_bytes(s, &w);
     s->scratch = carat_carve(c, (uint64_t)carat_team_size(s->team), s->scratch_stride);
 }
@@ -166,7 +169,7 @@ static carat_status lay_out(carat_session *s, void *memory, carat_plan *plan, ca
         return carat_fail(err, CARAT_ENOMEM,
                           "a context of %zu positions needs more memory than an address can hold",
                           s->context);
-    plan->weights = s->m->info.bytes_per_token;
+    plan->weights = s->m->mapped;
     return CARAT_OK;
 }
 

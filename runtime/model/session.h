@@ -9,6 +9,7 @@
 #include "runtime/kernel/matmul.h"
 #include "runtime/model/cache.h"
 #include "runtime/model/model.h"
+#include "runtime/model/moe.h"
 
 enum { CARAT_LOGIT_ROWS = CARAT_STEP_ROWS /* rows of logits that are computed at a time */ };
 
@@ -45,7 +46,8 @@ struct carat_session {
     float *cos[2], *sin[2]; /* [B][dim / 2]: sliding, full */
     float *logits;          /* [CARAT_LOGIT_ROWS][vocab] */
     void *acts;             /* quantized inputs of the products under way */
-    uint8_t *scratch;       /* [threads][scratch_stride] */
+    carat_moe_work moe;
+    uint8_t *scratch; /* [threads][scratch_stride] */
     size_t scratch_stride;
 
     size_t computed;
@@ -130,7 +132,12 @@ void carat_pass_embed(const carat_work *w);                                   /*
 void carat_pass_ple(const carat_work *w);                                     /* ids, h -> ple */
 void carat_pass_attention(const carat_work *w, uint32_t layer, size_t first); /* x -> o; the cache */
 void carat_pass_mlp(const carat_work *w, uint32_t layer, size_t first);       /* h, o -> h, o */
+void carat_pass_experts(const carat_work *w, uint32_t layer, size_t first);   /* h -> s->moe; x is scratch */
 /* Row stages that are fused with their neighbours. */
 void carat_attention_input(const carat_work *w, uint32_t layer, size_t row); /* h -> x */
+/* o = norm(o) + norm(the row's experts): the two branches of a layer of a mixture. */
+void carat_experts_add(const carat_work *w, uint32_t layer, size_t row);
+/* gate = gelu(gate) * up */
+void carat_gelu_times(const carat_session *s, float *gate, const float *up, size_t n);
 
 #endif

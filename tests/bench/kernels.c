@@ -64,8 +64,7 @@ static void measure(const carat_kernels *k, carat_team *team, shape s, size_t n,
     carat_act a = test_act(k, carat_act_form(&m[0].w, integer), s.cols, n, x);
     for (size_t i = 0; i < copies; i++)
         p[i] = (carat_product){&m[i].w, &a, y, s.rows, n};
-    job j = {
-        .k = k, .p = p, .np = copies, .few = few, .scratch_bytes = carat_matmul_scratch(s.cols, n)};
+    job j = {.k = k, .p = p, .np = copies, .few = few, .scratch_bytes = carat_matmul_scratch(s.cols, n)};
     j.scratch = carat_alloc((size_t)carat_team_size(team), j.scratch_bytes, NULL);
     double t = best_time(team, &j), gops = 2.0 * (double)(copies * s.rows * s.cols * n) / t * 1e-9;
     double gbs = (double)bytes / t * 1e-9;
