@@ -53,6 +53,10 @@ typedef struct carat_tokenizer carat_tokenizer;
  * packed weights are quantized to 8 bits per token and group for the integer kernels; float weights compute
  * as in f32. */
 typedef enum carat_numerics { CARAT_F32 = 0, CARAT_BF16, CARAT_INT8 } carat_numerics;
+const char *carat_numerics_name(carat_numerics n);
+/* The reverse; NULL: fallback. */
+carat_status carat_numerics_parse(const char *name, carat_numerics fallback, carat_numerics *out,
+                                  carat_err *err);
 
 typedef struct carat_model_info {
     const char *path;   /* resolved directory or file */
@@ -151,19 +155,39 @@ size_t carat_session_computed(const carat_session *s); /* positions the last syn
  * ----------------------------------------------------------------------------------------------- */
 
 typedef struct carat_sampler {
-    float temperature; /* 0: greedy (lowest id wins a tie) */
-    uint32_t top_k;    /* 0: off */
-    float top_p;       /* 1: off */
+    double temperature;                         /* 0: greedy (lowest id wins a tie) */
+    uint32_t top_k;                             /* 0: off; ids as likely as the last one stay too */
+    double top_p;                               /* 1: off */
+    double min_p;                               /* 0: off */
+    double repetition_penalty;                  /* 0 or 1: off; on ids of prompt and reply */
+    double presence_penalty, frequency_penalty; /* 0: off; on ids of the reply */
     uint64_t seed;
     const int32_t *suppress; /* ids that are never drawn; borrowed */
     size_t n_suppress;
 } carat_sampler;
 
+/* What stands before the next id: the penalties look at it. NULL where a function takes one: nothing. */
+typedef struct carat_history {
+    const int32_t *ids; /* prompt, then reply */
+    size_t n_prompt, n; /* n: both */
+} carat_history;
+
+typedef struct carat_choice {
+    int32_t id;
+    float p;
+} carat_choice;
+
 /* The sampling defaults of the checkpoint's generation_config.json. */
 carat_sampler carat_model_sampler(const carat_model *m);
-/* Draws the id of step `step` (0, 1, ...): a pure function of its arguments. `scratch`: vocab x 8 bytes. */
-int32_t carat_sample(const carat_sampler *p, const float *logits, uint32_t vocab, uint64_t step,
-                     void *scratch);
+/* The ids that penalties and filters leave and their probabilities (transformers' processors in transformers' order) ->
+ * their number; in no particular order. `choices` has room for vocab. 0: everything is suppressed. */
+size_t carat_sample_filter(const carat_sampler *s, const carat_history *h, const float *logits,
+                           uint32_t vocab, carat_choice *choices);
+/* The choice that u of [0, 1) falls on; -1 if n is 0. */
+int32_t carat_sample_pick(const carat_choice *choices, size_t n, double u);
+/* Draws the id of step `step` (0, 1, ...): a pure function of its arguments. `scratch`: [vocab]. */
+int32_t carat_sample(const carat_sampler *s, const carat_history *h, const float *logits, uint32_t vocab,
+                     uint64_t step, carat_choice *scratch);
 
 /* ---- text
  * --------------------------------------------------------------------------------------------------- */

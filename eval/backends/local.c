@@ -4,8 +4,6 @@
 #include "eval/backend.h"
 #include "runtime/base/mem.h"
 
-static const char *const numerics_names[] = {"f32", "bf16", "int8"};
-
 typedef struct local {
     carat_model *model;
     carat_session *session;
@@ -30,7 +28,7 @@ static void describe(void *self, carat_str *out)
 {
     local *l = self;
     carat_str_printf(out, "%s weights, %s numerics, %s kernels", carat_model_describe(l->model)->scheme,
-                     numerics_names[l->numerics], carat_session_kernels(l->session));
+                     carat_numerics_name(l->numerics), carat_session_kernels(l->session));
 }
 
 static void close_local(void *self)
@@ -42,24 +40,13 @@ static void close_local(void *self)
     carat_free(l);
 }
 
-static carat_status numerics_of(const char *name, carat_numerics *out, carat_err *err)
-{
-    *out = CARAT_F32;
-    for (int i = 0; name && i < 3; i++)
-        if (strcmp(name, numerics_names[i]) == 0) {
-            *out = (carat_numerics)i;
-            return CARAT_OK;
-        }
-    return name ? carat_fail(err, CARAT_EUSAGE, "--numerics %s: f32, bf16 or int8", name) : CARAT_OK;
-}
-
 carat_status carat_backend_local(const carat_local_options *o, carat_backend *out, carat_err *err)
 {
     local *l = carat_alloc(1, sizeof *l, err);
     if (!l)
         return CARAT_ENOMEM;
     carat_status st;
-    if ((st = numerics_of(o->numerics, &l->numerics, err)) ||
+    if ((st = carat_numerics_parse(o->numerics, CARAT_F32, &l->numerics, err)) ||
         (st = carat_model_open(o->model, &l->model, err)))
         goto out;
     const carat_model_info *info = carat_model_describe(l->model);

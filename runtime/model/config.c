@@ -476,7 +476,9 @@ static carat_status read_generation(const carat_json *root, carat_config *c, car
         return carat_fail(err, CARAT_EFORMAT, "not an object");
     may_flag(&r, "do_sample", &c->sample);
     may_real(&r, "temperature", -1e-30, 1e6, &c->temperature);
-    may_real(&r, "top_p", 0, 1, &c->top_p);
+    may_real(&r, "top_p", -1e-30, 1, &c->top_p);
+    may_real(&r, "min_p", -1e-30, 1, &c->min_p);
+    may_real(&r, "repetition_penalty", 0, 1e6, &c->repetition_penalty);
     c->top_k = c->sample ? 50 : 0; /* transformers' default */
     may_u32(&r, "top_k", 0, INT32_MAX, &c->top_k);
     may_token(&r, "bos_token_id", c->vocab, &c->bos);

@@ -74,7 +74,7 @@ typedef struct carat_config {
     carat_layer layer[CARAT_MAX_LAYERS];
     /* generation_config.json beside it, where there is one */
     bool sample; /* do_sample */
-    double temperature, top_p;
+    double temperature, top_p, min_p, repetition_penalty;
     uint32_t top_k;
     int32_t suppress[16];
     uint32_t n_suppress;

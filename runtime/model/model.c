@@ -325,11 +325,15 @@ const carat_model_info *carat_model_describe(const carat_model *m)
 carat_sampler carat_model_sampler(const carat_model *m)
 {
     const carat_config *c = &m->config;
-    carat_sampler p = {.top_p = 1, .suppress = c->suppress, .n_suppress = c->n_suppress};
+    carat_sampler p = {.top_p = 1,
+                       .repetition_penalty = c->repetition_penalty,
+                       .suppress = c->suppress,
+                       .n_suppress = c->n_suppress};
     if (c->sample) {
-        p.temperature = (float)c->temperature;
+        p.temperature = c->temperature;
         p.top_k = c->top_k;
-        p.top_p = (float)c->top_p;
+        p.top_p = c->top_p;
+        p.min_p = c->min_p;
     }
     return p;
 }

@@ -29,7 +29,7 @@ struct run {
     int32_t *ids; /* prompt, then what was generated: [n_prompt + max_new] */
     size_t n_prompt, n;
     const char *finish;
-    void *scratch;
+    carat_choice *scratch;
 };
 
 static bool is_stop(const carat_model_info *info, int32_t id)
@@ -49,15 +49,16 @@ static carat_status encode(struct run *r, int32_t **ids, size_t *n, carat_err *e
         carat_status st = carat_encode(r->tokenizer, a->prompt, strlen(a->prompt), 0, ids, n, err);
         if (st || info->bos < 0)
             return st;
-        int32_t *with = carat_alloc(*n + 1, sizeof *with, err);
-        if (with) {
+        int32_t *with = NULL;
+        size_t cap = 0;
+        if (!(st = carat_grow((void **)&with, &cap, *n + 1, sizeof *with, err))) {
             with[0] = info->bos;
             memcpy(with + 1, *ids, *n * sizeof *with);
         }
         carat_release(*ids);
         *ids = with;
         *n += 1;
-        return with ? CARAT_OK : CARAT_ENOMEM;
+        return st;
     }
     char *framed;
     bool large = strcmp(info->family, "31B") == 0 || strcmp(info->family, "26B-A4B") == 0 ||
@@ -89,7 +90,7 @@ static carat_status read_prompt(struct run *r, carat_err *err)
     r->ids = carat_alloc(n + (size_t)a->max_new, sizeof *r->ids, err);
     if (r->ids && n)
         memcpy(r->ids, ids, n * sizeof *ids);
-    free(ids);
+    carat_release(ids); /* malloc'ed, whoever made them */
     r->n = r->n_prompt = n;
     return r->ids ? CARAT_OK : CARAT_ENOMEM;
 }
@@ -131,11 +132,11 @@ static carat_sampler sampler_of(const struct run *r)
     const struct args *a = r->a;
     carat_sampler p = carat_model_sampler(r->model);
     if (a->temperature >= 0)
-        p.temperature = (float)a->temperature;
+        p.temperature = a->temperature;
     if (a->top_k >= 0)
         p.top_k = (uint32_t)a->top_k;
     if (a->top_p >= 0)
-        p.top_p = (float)a->top_p;
+        p.top_p = a->top_p;
     p.seed = (uint64_t)a->common.seed;
     return p;
 }
@@ -168,7 +169,8 @@ static carat_status generate(struct run *r, carat_err *err)
         carat_status st = carat_session_sync(r->session, &q, err);
         if (st)
             return st;
-        int32_t id = carat_sample(&p, carat_session_logits(r->session), info->vocab, r->n - r->n_prompt,
+        carat_history h = {r->ids, r->n_prompt, r->n};
+        int32_t id = carat_sample(&p, &h, carat_session_logits(r->session), info->vocab, r->n - r->n_prompt,
                                   r->scratch);
         r->ids[r->n++] = id;
         if (!a->ignore_eos && is_stop(info, id)) {
@@ -220,7 +222,7 @@ static carat_status run_model(struct run *r, carat_err *err)
     if (st || (st = carat_model_open(a->common.pos[0], &r->model, err)) || (st = read_prompt(r, err)) ||
         (st = open_session(r, err)))
         return st;
-    r->scratch = carat_alloc(carat_model_describe(r->model)->vocab, 8, err);
+    r->scratch = carat_alloc(carat_model_describe(r->model)->vocab, sizeof *r->scratch, err);
     if (!r->scratch)
         return CARAT_ENOMEM;
     if (!a->ids && (st = carat_stream_open(r->tokenizer, CARAT_DECODE_SKIP_SPECIAL, &r->stream, err)))

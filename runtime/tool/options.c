@@ -1,33 +1,11 @@
-/* What the inference commands have in common: numerics by name, lists of ids.      SPDX-License-Identifier: Apache-2.0 */
+/* What the inference commands have in common: lists of ids.                         SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/tool/options.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "runtime/base/mem.h"
-
-static const char *const names[] = {"f32", "bf16", "int8"};
-
-const char *carat_numerics_name(carat_numerics n)
-{
-    return names[n];
-}
-
-carat_status carat_numerics_parse(const char *name, carat_numerics fallback, carat_numerics *out,
-                                  carat_err *err)
-{
-    *out = fallback;
-    if (!name)
-        return CARAT_OK;
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *out = (carat_numerics)i;
-            return CARAT_OK;
-        }
-    return carat_fail(err, CARAT_EUSAGE, "--numerics %s: f32, bf16 or int8", name);
-}
 
 carat_status carat_ids_parse(const char *text, int32_t **ids, size_t *n, carat_err *err)
 {

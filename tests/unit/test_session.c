@@ -234,21 +234,21 @@ static void sampling(void **state)
     (void)state;
     enum { VOCAB = 64 };
     float logits[VOCAB];
-    int64_t scratch[VOCAB];
+    carat_choice scratch[VOCAB];
     for (int i = 0; i < VOCAB; i++)
         logits[i] = (float)((i * 29) % VOCAB) / 8; /* the greatest is 63 / 8, at 29 i = 63 mod 64: i = 11 */
-    assert_int_equal(carat_sample(&(carat_sampler){.top_p = 1}, logits, VOCAB, 0, scratch), 11);
+    assert_int_equal(carat_sample(&(carat_sampler){.top_p = 1}, NULL, logits, VOCAB, 0, scratch), 11);
     const int32_t banned[] = {11};
-    assert_int_not_equal(carat_sample(&(carat_sampler){.top_p = 1, .suppress = banned, .n_suppress = 1},
+    assert_int_not_equal(carat_sample(&(carat_sampler){.top_p = 1, .suppress = banned, .n_suppress = 1}, NULL,
                                       logits, VOCAB, 0, scratch),
                          11);
     unsigned count[VOCAB] = {0};
     for (uint64_t step = 0; step < 20000; step++) {
-        int32_t id = carat_sample(&(carat_sampler){.temperature = 1, .top_k = 3, .top_p = 1, .seed = 9},
+        int32_t id = carat_sample(&(carat_sampler){.temperature = 1, .top_k = 3, .top_p = 1, .seed = 9}, NULL,
                                   logits, VOCAB, step, scratch);
         assert_int_equal(id,
                          carat_sample(&(carat_sampler){.temperature = 1, .top_k = 3, .top_p = 1, .seed = 9},
-                                      logits, VOCAB, step, scratch));
+                                      NULL, logits, VOCAB, step, scratch));
         count[id]++;
     }
     /* exp(0), exp(-1/8), exp(-2/8) over their sum: 0.376, 0.332, 0.293; four standard errors of 20000 draws */
@@ -258,9 +258,9 @@ static void sampling(void **state)
     assert_int_equal(kept, 3);
     assert_in_range(count[11], (unsigned)(20000 * (0.3757 - 0.0137)), (unsigned)(20000 * (0.3757 + 0.0137)));
     for (uint64_t step = 0; step < 2000; step++)
-        assert_int_equal(
-            carat_sample(&(carat_sampler){.temperature = 0.1f, .top_p = 0.5f}, logits, VOCAB, step, scratch),
-            11);
+        assert_int_equal(carat_sample(&(carat_sampler){.temperature = 0.1f, .top_p = 0.5f}, NULL, logits,
+                                      VOCAB, step, scratch),
+                         11);
 }
 
 int main(void)
