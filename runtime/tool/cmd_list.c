@@ -29,10 +29,12 @@ static const char *format_at(size_t i, const char **summary)
 }
 
 static const carat_listing kernels = {"kernels", kernel_at}, formats = {"formats", format_at};
-extern const carat_listing carat_schemes_listing, carat_methods_listing, carat_suites_listing;
+extern const carat_listing carat_schemes_listing, carat_methods_listing, carat_suites_listing,
+    carat_graders_listing;
 
-static const carat_listing *const listings[] = {&carat_schemes_listing, &kernels, &carat_methods_listing,
-                                                &formats, &carat_suites_listing};
+static const carat_listing *const listings[] = {&carat_schemes_listing, &kernels,
+                                                &carat_methods_listing, &formats,
+                                                &carat_suites_listing,  &carat_graders_listing};
 enum { LISTINGS = sizeof listings / sizeof *listings };
 
 static void print_json(const carat_listing *l)

@@ -1,0 +1,247 @@
+/* carat grade: extraction and grading alone, on replies from anywhere.             SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/grade.h"
+#include "runtime/base/cmd.h"
+
+struct args {
+    carat_common common;
+    const char *replies, *variant;
+    bool summary;
+};
+
+enum { MAX_LINE = 1 << 28, EXIT_UNMEASURED = 5 };
+
+struct job {
+    const carat_grader *grader;
+    size_t variant;
+    bool lines; /* one line an item */
+    FILE *in;
+    const char *path;
+    size_t line; /* number of the line under way */
+    carat_tally tally;
+};
+
+/* Reads the next line; *more is false at the end of the file. */
+static carat_status next_line(struct job *j, carat_str *line, bool *more, carat_err *err)
+{
+    char piece[1 << 14];
+    carat_str_clear(line);
+    while (fgets(piece, sizeof piece, j->in)) {
+        carat_str_puts(line, piece);
+        if (line->len > MAX_LINE)
+            return carat_fail(err, CARAT_EFORMAT, "%s: line %zu is longer than %d bytes", j->path,
+                              j->line + 1, MAX_LINE);
+        if (line->len && line->data[line->len - 1] == '\n')
+            break;
+    }
+    if (ferror(j->in))
+        return carat_fail_errno(err, "%s", j->path);
+    *more = line->len > 0;
+    j->line++;
+    return carat_str_check(line, err);
+}
+
+/* Members that go through unchanged, so that verdicts can be joined with what they belong to. */
+static void carry(const carat_json *reply, carat_jw *w)
+{
+    static const char *const keys[] = {"id", "question_id", "model", "candidate"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const carat_json *node = carat_json_get(reply, keys[i]);
+        const char *text;
+        double number;
+        bool flag;
+        if (!node)
+            continue;
+        carat_jw_key(w, keys[i]);
+        if (!carat_json_text(node, keys[i], &text, NULL))
+            carat_jw_text(w, text);
+        else if (!carat_json_f64(node, keys[i], &number, NULL) && fabs(number) < 0x1p53 &&
+                 number == floor(number))
+            carat_jw_i64(w, (int64_t)number);
+        else if (carat_json_is_number(node))
+            carat_jw_f64(w, number);
+        else if (!carat_json_flag(node, keys[i], &flag, NULL))
+            carat_jw_bool(w, flag);
+        else
+            carat_jw_null(w);
+    }
+}
+
+/* A NUL in a text, which our JSON strings cannot hold, is read as U+FFFF: no text has that one, and graders treat both alike. */
+static void escape_nul(carat_str *line)
+{
+    char *p = line->data;
+    while ((p = strchr(p, '\\'))) {
+        if (!strncmp(p + 1, "u0000", 5))
+            memcpy(p + 2, "ffff", 4);
+        p += p[1] ? 2 : 1;
+    }
+}
+
+/* One reply -> one line. A reply that cannot be graded becomes a line that says why, and the run goes on. */
+static carat_status grade_line(struct job *j, carat_str *line, carat_err *err)
+{
+    escape_nul(line);
+    carat_json *reply = NULL;
+    carat_str out = CARAT_STR_INIT;
+    carat_err why = {0};
+    carat_jw w = carat_jw_begin(&out);
+    carat_jw_open(&w, '{');
+    carat_status st = carat_json_parse(line->data, line->len, &reply, &why);
+    if (!st && !carat_json_is_object(reply))
+        st = carat_fail(&why, CARAT_EFORMAT, "not an object");
+    if (!st) {
+        carry(reply, &w);
+        carat_jw before = w;
+        size_t len = out.len;
+        carat_tally tally = j->tally;
+        if ((st = j->grader->grade(reply, j->variant, &w, &j->tally, &why))) {
+            j->tally = tally; /* nothing of a half-graded reply stays */
+            w = before;
+            out.len = len;
+        }
+    }
+    carat_json_free(reply);
+    if (st == CARAT_ENOMEM || st == CARAT_EIO) {
+        carat_str_free(&out);
+        *err = why;
+        return st;
+    }
+    j->tally.n++;
+    if (st) {
+        j->tally.unmeasured++;
+        carat_str text = CARAT_STR_INIT;
+        carat_str_printf(&text, "line %zu: %s", j->line, why.text);
+        carat_jw_key(&w, "error");
+        carat_jw_text(&w, text.data);
+        carat_str_free(&text);
+    }
+    carat_jw_close(&w);
+    if (j->lines)
+        printf("%s\n", out.data);
+    st = carat_str_check(&out, err);
+    carat_str_free(&out);
+    return st;
+}
+
+static carat_status grade_all(struct job *j, carat_err *err)
+{
+    carat_str line = CARAT_STR_INIT;
+    bool more = true;
+    carat_status st;
+    while (!(st = next_line(j, &line, &more, err)) && more) {
+        if (strspn(line.data, " \t\r\n") == line.len)
+            continue;
+        if ((st = grade_line(j, &line, err)))
+            break;
+        if (carat_interrupted()) {
+            st = carat_fail(err, CARAT_EINTR, "interrupted at line %zu of %s", j->line, j->path);
+            break;
+        }
+    }
+    carat_str_free(&line);
+    return st;
+}
+
+static carat_status print_total(const struct job *j, carat_err *err)
+{
+    carat_str out = CARAT_STR_INIT;
+    carat_jw w = carat_jw_begin(&out);
+    carat_jw_open(&w, '{');
+    carat_jw_key(&w, "total");
+    carat_jw_open(&w, '{');
+    carat_jw_key(&w, "n");
+    carat_jw_u64(&w, j->tally.n);
+    carat_jw_key(&w, "not_measured");
+    carat_jw_u64(&w, j->tally.unmeasured);
+    j->grader->total(&j->tally, &w);
+    carat_jw_close(&w);
+    carat_jw_close(&w);
+    carat_status st = carat_str_check(&out, err);
+    if (!st)
+        printf("%s\n", out.data);
+    carat_str_free(&out);
+    return st;
+}
+
+static carat_status prepare(const struct args *a, struct job *j, carat_err *err)
+{
+    const char *name = a->common.pos[0];
+    j->grader = carat_grader_named(name);
+    if (!j->grader)
+        return carat_fail(err, CARAT_EUSAGE, "no grader %s; `carat list graders` names them", name);
+    int variant = a->variant ? carat_grader_variant(j->grader, a->variant) : 0;
+    if (variant < 0)
+        return carat_fail(err, CARAT_EUSAGE, "--variant %s: %s has %s", a->variant, name,
+                          j->grader->variants);
+    if (!a->replies)
+        return carat_fail(err, CARAT_EUSAGE, "which replies? --replies FILE.jsonl (- for standard input)");
+    j->variant = (size_t)variant;
+    j->lines = !a->summary;
+    j->path = strcmp(a->replies, "-") != 0 ? a->replies : "standard input";
+    j->in = j->path == a->replies ? fopen(a->replies, "rbe") : stdin;
+    return j->in ? CARAT_OK : carat_fail_errno(err, "%s", a->replies);
+}
+
+static int run(const void *args, carat_err *err)
+{
+    struct job j = {0};
+    carat_status st = prepare(args, &j, err);
+    if (!st)
+        st = grade_all(&j, err);
+    if (!st)
+        st = print_total(&j, err);
+    if (j.in && j.in != stdin)
+        fclose(j.in);
+    return st ? carat_cmd_exit(st, err) : j.tally.unmeasured ? EXIT_UNMEASURED : 0;
+}
+
+static const carat_opt options[] = {
+    {"replies", 0, CARAT_OPT_TEXT, offsetof(struct args, replies), "FILE",
+     "one reply a line, as JSON; - reads standard input"},
+    {"variant", 0, CARAT_OPT_TEXT, offsetof(struct args, variant), "NAME",
+     "the rules, where a suite has several; the first is the default"},
+    {"summary", 0, CARAT_OPT_FLAG, offsetof(struct args, summary), NULL, "the totals alone"},
+    {0},
+};
+
+const carat_cmd carat_cmd_grade = {
+    .name = "grade",
+    .summary = "extract and grade replies that are there already",
+    .usage = "SUITE --replies FILE.jsonl [options]",
+    .detail = "Reads one JSON object a line and writes one a line in the same order, then one with the "
+              "totals. The members id, question_id,\n"
+              "model and candidate go through unchanged. A line that cannot be graded gets \"error\" and "
+              "counts as not measured (exit 5).\n"
+              "\n"
+              "mmlu-pro: in `output` -> `pred` (letter or null), `level` (1, 2, 3; 0 none), and `right` "
+              "where the line has `answer`.\n"
+              "  Variants: local, api (drops every ** first), last (last match of each level), lm-eval "
+              "(level 1 alone).\n"
+              "mrcr: in `response`, `answer`, `random_string_to_prepend` -> `score`, `score_hex` (a "
+              "hexadecimal double, for exact comparison).\n"
+              "  Variants: openai, v2, no-autojunk, openai-lstrip.",
+    .example =
+        "$ echo '{\"id\": 7, \"output\": \"So the answer is (C).\"}' | carat grade mmlu-pro --replies -\n"
+        "{\"id\": 7, \"pred\": \"C\", \"level\": 1}\n"
+        "{\"total\": {\"n\": 1, \"not_measured\": 0, \"levels\": {\"none\": 0, \"1\": 1, \"2\": 0, \"3\": "
+        "0}}}",
+    .options = options,
+    .args_size = sizeof(struct args),
+    .npos_min = 1,
+    .npos_max = 1,
+    .run = run,
+};
+
+static const char *listed(size_t i, const char **summary)
+{
+    const carat_grader *g = carat_grader_at(i);
+    if (g)
+        *summary = g->summary;
+    return g ? g->name : NULL;
+}
+
+const carat_listing carat_graders_listing = {"graders", listed};

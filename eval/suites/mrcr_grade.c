@@ -1,0 +1,124 @@
+/* MRCR: how well a reply repeats what it was asked to.                             SPDX-License-Identifier: Apache-2.0
+ *
+ * openai: the rule of the data set's card (openai/mrcr): a reply that does not begin with the random string is worth 0; else the
+ * string is taken off reply and answer once, and difflib's ratio(reply, answer) counts. openai-lstrip: line breaks and blanks in
+ * front of the reply are forgiven (evalscope). no-autojunk: ratio(answer, reply) without autojunk (vLLM). v2: Google's
+ * google-deepmind/eval_hub mrcr_v2: the answer's first 12 characters may stand anywhere, the last place counts. */
+#include <string.h>
+
+#include "eval/grade.h"
+#include "eval/ratio.h"
+#include "runtime/base/unicode.h"
+
+enum { OPENAI, V2, NO_AUTOJUNK, OPENAI_LSTRIP };
+enum { HASH = 12 };
+
+static bool begins(const carat_points *text, const carat_points *prefix)
+{
+    return text->n >= prefix->n && !memcmp(text->data, prefix->data, prefix->n * sizeof *text->data);
+}
+
+static carat_points from(const carat_points *p, size_t i)
+{
+    return (carat_points){p->data + i, p->n - i};
+}
+
+static carat_points strip(carat_points p)
+{
+    while (p.n && carat_unicode_space(p.data[0]))
+        p = from(&p, 1);
+    while (p.n && carat_unicode_space(p.data[p.n - 1]))
+        p.n--;
+    return p;
+}
+
+static carat_status score_openai(carat_points reply, carat_points answer, const carat_points *random,
+                                 size_t variant, double *out, carat_err *err)
+{
+    if (variant == OPENAI_LSTRIP)
+        while (reply.n && (reply.data[0] == '\r' || reply.data[0] == '\n' || reply.data[0] == ' '))
+            reply = from(&reply, 1);
+    *out = 0;
+    if (!begins(&reply, random))
+        return CARAT_OK;
+    reply = from(&reply, random->n);
+    if (begins(&answer, random))
+        answer = from(&answer, random->n);
+    return variant == NO_AUTOJUNK ? carat_ratio(&answer, &reply, false, out, err)
+                                  : carat_ratio(&reply, &answer, true, out, err);
+}
+
+static carat_status score_v2(carat_points reply, carat_points answer, double *out, carat_err *err)
+{
+    *out = 0;
+    answer = strip(answer);
+    reply = strip(reply);
+    if (answer.n < HASH || reply.n < HASH)
+        return CARAT_OK;
+    const carat_points hash = {answer.data, HASH};
+    for (size_t i = reply.n - HASH + 1; i-- > 0;) {
+        carat_points rest = from(&reply, i);
+        if (!begins(&rest, &hash))
+            continue;
+        carat_points want = strip(from(&answer, HASH)), got = strip(from(&rest, HASH));
+        return carat_ratio(&want, &got, true, out, err);
+    }
+    return CARAT_OK;
+}
+
+static carat_status points_of(const carat_json *reply, const char *key, carat_points *out, carat_err *err)
+{
+    const char *text;
+    carat_status st = carat_json_text(carat_json_get(reply, key), key, &text, err);
+    return st ? st : carat_points_open(text, strlen(text), out, err);
+}
+
+static carat_status grade(const carat_json *reply, size_t variant, carat_jw *w, carat_tally *tally,
+                          carat_err *err)
+{
+    carat_points text = {0}, answer = {0}, random = {0};
+    double score = 0;
+    carat_status st = points_of(reply, "response", &text, err);
+    if (!st)
+        st = points_of(reply, "answer", &answer, err);
+    if (!st && variant != V2)
+        st = points_of(reply, "random_string_to_prepend", &random, err);
+    if (!st)
+        st = variant == V2 ? score_v2(text, answer, &score, err)
+                           : score_openai(text, answer, &random, variant, &score, err);
+    if (!st) {
+        char hex[32];
+        carat_hex_double(score, hex);
+        carat_jw_key(w, "score");
+        carat_jw_f64(w, score);
+        carat_jw_key(w, "score_hex");
+        carat_jw_text(w, hex);
+        tally->sum += score;
+        tally->known++;
+    }
+    carat_points_close(&text);
+    carat_points_close(&answer);
+    carat_points_close(&random);
+    return st;
+}
+
+static void total(const carat_tally *t, carat_jw *w)
+{
+    if (!t->known)
+        return;
+    char hex[32];
+    double mean = t->sum / (double)t->known;
+    carat_hex_double(mean, hex);
+    carat_jw_key(w, "score");
+    carat_jw_f64(w, mean);
+    carat_jw_key(w, "score_hex");
+    carat_jw_text(w, hex);
+}
+
+const carat_grader carat_grader_mrcr = {
+    .name = "mrcr",
+    .summary = "difflib's ratio of a repeated text, behind its random string",
+    .variants = "openai, v2, no-autojunk, openai-lstrip",
+    .grade = grade,
+    .total = total,
+};
