@@ -212,18 +212,18 @@ const carat_cmd carat_cmd_grade = {
     .name = "grade",
     .summary = "extract and grade replies that are there already",
     .usage = "SUITE --replies FILE.jsonl [options]",
-    .detail = "Reads one JSON object a line and writes one a line in the same order, then one with the "
-              "totals. The members id, question_id,\n"
-              "model and candidate go through unchanged. A line that cannot be graded gets \"error\" and "
-              "counts as not measured (exit 5).\n"
-              "\n"
-              "mmlu-pro: in `output` -> `pred` (letter or null), `level` (1, 2, 3; 0 none), and `right` "
-              "where the line has `answer`.\n"
-              "  Variants: local, api (drops every ** first), last (last match of each level), lm-eval "
-              "(level 1 alone).\n"
-              "mrcr: in `response`, `answer`, `random_string_to_prepend` -> `score`, `score_hex` (a "
-              "hexadecimal double, for exact comparison).\n"
-              "  Variants: openai, v2, no-autojunk, openai-lstrip.",
+    .detail =
+        "Reads one JSON object a line and writes one a line in the same order, then one with the totals. "
+        "The\n"
+        "members id, question_id, model and candidate go through unchanged. A line that cannot be graded "
+        "gets\n"
+        "\"error\" and counts as not measured (exit 5).\n"
+        "\n"
+        "mmlu-pro: in `output` -> `pred` (letter or null), `level` (1, 2, 3; 0 none), and `right` where the\n"
+        "  line has `answer`. Variants: local, api (drops every ** first), last (the last match of each\n"
+        "  level), lm-eval (level 1 alone).\n"
+        "mrcr: in `response`, `answer`, `random_string_to_prepend` -> `score`, `score_hex` (a hexadecimal\n"
+        "  double, for exact comparison). Variants: openai, v2, no-autojunk, openai-lstrip.",
     .example =
         "$ echo '{\"id\": 7, \"output\": \"So the answer is (C).\"}' | carat grade mmlu-pro --replies -\n"
         "{\"id\": 7, \"pred\": \"C\", \"level\": 1}\n"
