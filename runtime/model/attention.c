@@ -107,6 +107,9 @@ static size_t cut_spans(const carat_work *w, uint32_t l, size_t first, struct cu
     carat_session *s = w->s;
     const carat_layer *layer = &w->m->config.layer[l];
     size_t d = layer->head_dim, heads = w->m->config.heads, n = 0;
+    uint32_t source = s->lender ? s->lent[layer->full] : l;
+    /* A drafter stands one position behind the last key; transformers gives it the last W + 1 keys. */
+    size_t window = w->m->config.window + (s->lender != NULL);
     double work = 0, fair;
     for (size_t i = 0; i < w->p->spans; i++) {
         const carat_span *span = &w->p->span[i];
@@ -121,9 +124,9 @@ static size_t cut_spans(const carat_work *w, uint32_t l, size_t first, struct cu
                              .heads = heads,
                              .kv_heads = layer->kv_heads,
                              .dim = d,
-                             .window = layer->full ? 0 : w->m->config.window,
+                             .window = layer->full ? 0 : window,
                              .round_bf16 = s->numerics == CARAT_BF16};
-        carat_cache_view(&span->line->cache, l, &a);
+        carat_cache_view(&span->line->cache, source, &a);
         cut[n] = (struct cut){a, QUERY_TILE < a.n ? QUERY_TILE : a.n, 1, 0};
         recut(&cut[n++]);
         work += (double)(a.n * depth(&a));

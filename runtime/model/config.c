@@ -166,7 +166,7 @@ static carat_status read_kind(const carat_json *root, carat_config *c, const car
     return carat_fail(err, CARAT_ESUPPORT, "model_type %s: not of the Gemma 4 family", c->model_type);
 }
 
-static bool is_assistant(const carat_config *c)
+bool carat_config_is_drafter(const carat_config *c)
 {
     return c->kind == CARAT_KIND_ASSISTANT || c->kind == CARAT_KIND_UNIFIED_ASSISTANT;
 }
@@ -374,7 +374,7 @@ static void check_heads(reader *r, carat_config *c)
 /* Which layers read the K/V of another: the last shared_layers ones, from the last owner of the same type. */
 static void share_layers(reader *r, carat_config *c, bool double_wide)
 {
-    if (is_assistant(c) && c->shared_layers == 0)
+    if (carat_config_is_drafter(c) && c->shared_layers == 0)
         c->shared_layers = c->layers;
     uint32_t first = c->layers - c->shared_layers, source[2] = {UINT32_MAX, UINT32_MAX};
 
@@ -383,8 +383,8 @@ static void share_layers(reader *r, carat_config *c, bool double_wide)
         l->shared = i >= first;
         if (!l->shared)
             source[l->full] = i;
-        l->kv_source = l->shared && !is_assistant(c) ? source[l->full]
-                                                     : i; /* an assistant reads its target's */
+        l->kv_source = l->shared && !carat_config_is_drafter(c) ? source[l->full]
+                                                                : i; /* an assistant reads its target's */
         l->intermediate = c->intermediate << (double_wide && l->shared);
         if (l->kv_source == UINT32_MAX)
             r->status = carat_fail(r->err, CARAT_EFORMAT,
@@ -415,6 +415,27 @@ static carat_status read_text(const carat_json *text, carat_config *c, carat_err
         may_ids(&r, "eos_token_id", CARAT_MAX_STOPS, c->eos, &c->n_eos);
     }
     return r.status;
+}
+
+/* What assistants have beside a text model (transformers Gemma4AssistantConfig). */
+static void read_drafter(reader *r, carat_config *c)
+{
+    bool ordered = false;
+    c->softcap = 0; /* its head has none, whatever text_config says */
+    need_u32(r, "backbone_hidden_size", 1, MAX_WIDTH, &c->backbone_hidden);
+    may_flag(r, "use_ordered_embeddings", &ordered);
+    if (ordered) {
+        need_u32(r, "num_centroids", 1, c->vocab, &c->centroids);
+        need_u32(r, "centroid_intermediate_top_k", 1, c->centroids, &c->centroids_top);
+    }
+    if (r->status == CARAT_OK && ordered && c->vocab % c->centroids != 0)
+        r->status = carat_fail(r->err, CARAT_EFORMAT,
+                               "num_centroids %" PRIu32 " does not divide a vocab_size of %" PRIu32,
+                               c->centroids, c->vocab);
+    if (r->status == CARAT_OK && (c->ple_dim || c->moe || c->shared_layers != c->layers ||
+                                  c->layer[0].intermediate != c->intermediate))
+        refuse(r, CARAT_EFORMAT,
+               "a drafter has no per-layer inputs, experts or double-wide MLP, and all its layers share K/V");
 }
 
 /* ---- the whole file ----------------------------------------------------------------------------------------- */
@@ -454,15 +475,8 @@ carat_status carat_config_parse(const carat_json *root, carat_config *out, carat
         may_token(&r, media[i].key, UINT32_C(1) << 31,
                   ids[i]); /* text-only exports keep ids behind a cut vocabulary */
     }
-    if (is_assistant(&c)) {
-        bool ordered = false;
-        need_u32(&r, "backbone_hidden_size", 1, MAX_WIDTH, &c.backbone_hidden);
-        may_flag(&r, "use_ordered_embeddings", &ordered);
-        if (ordered) {
-            need_u32(&r, "num_centroids", 1, MAX_VOCAB, &c.centroids);
-            need_u32(&r, "centroid_intermediate_top_k", 1, c.centroids, &c.centroids_top);
-        }
-    }
+    if (carat_config_is_drafter(&c))
+        read_drafter(&r, &c);
     if (r.status == CARAT_OK)
         *out = c;
     return r.status;

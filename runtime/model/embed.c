@@ -17,7 +17,7 @@ static void times(const carat_session *s, float *x, size_t n, double factor)
     carat_round(s, x, n);
 }
 
-static void angles(const carat_session *s, bool full, size_t dim, size_t t, size_t pos)
+static void angles_of(const carat_session *s, bool full, size_t dim, size_t t, size_t pos)
 {
     const float *inv = s->m->inv_freq[full];
     float *cosine = s->cos[full] + t * (dim / 2), *sine = s->sin[full] + t * (dim / 2);
@@ -30,18 +30,26 @@ static void angles(const carat_session *s, bool full, size_t dim, size_t t, size
     carat_round(s, sine, dim / 2);
 }
 
+void carat_angles(const carat_session *s, size_t row, size_t pos)
+{
+    angles_of(s, false, s->m->config.head_dim, row, pos);
+    angles_of(s, true, s->m->config.global_head_dim, row, pos);
+}
+
+void carat_embed_id(const carat_session *s, int32_t id, float *h)
+{
+    const carat_weight *e = &s->m->embed;
+    size_t hidden = s->m->config.hidden;
+    e->format->decode(e, (uint64_t)id, 0, hidden, h);
+    carat_round(s, h, hidden);
+    times(s, h, hidden, embed_scale(s, hidden));
+}
+
 static void embed_row(const carat_work *w, uint32_t unused, size_t t)
 {
     (void)unused;
-    carat_session *s = w->s;
-    const carat_config *c = &w->m->config;
-    float *h = s->h + t * c->hidden;
-    const carat_weight *e = &w->m->embed;
-    e->format->decode(e, (uint64_t)carat_pass_id(w->p, t), 0, c->hidden, h);
-    carat_round(s, h, c->hidden);
-    times(s, h, c->hidden, embed_scale(s, c->hidden));
-    angles(s, false, c->head_dim, t, carat_pass_pos(w->p, t));
-    angles(s, true, c->global_head_dim, t, carat_pass_pos(w->p, t));
+    carat_embed_id(w->s, carat_pass_id(w->p, t), w->s->h + t * w->m->config.hidden);
+    carat_angles(w->s, t, carat_pass_pos(w->p, t));
 }
 
 void carat_pass_embed(const carat_work *w)

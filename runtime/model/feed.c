@@ -93,6 +93,21 @@ void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size
     carat_matmul(w->s->kern, w->team, p, np, w->p->few, w->scratch);
 }
 
+void carat_multiply_alone(const carat_work *w, const carat_feed *f, size_t row, const carat_out *out)
+{
+    const carat_weight *m = out->w;
+    carat_form form = carat_act_form(m, w->s->numerics == CARAT_INT8);
+    size_t i = 0;
+    while (!carat_form_equal(f->act[i].form, form))
+        i++;
+    carat_act act = act_from(&f->act[i], row);
+    float *y = out->y + row * out->ldy;
+    if (form.order == CARAT_ORDER_FLOAT)
+        w->s->kern->fdot(m, 0, m->rows, act.f, act.cols, 1, y, out->ldy);
+    else
+        w->s->kern->qdot(m, 0, m->rows, &act, 0, 1, y, out->ldy);
+}
+
 void carat_rows(const carat_work *w, size_t first, size_t end, carat_row_fn *fn, uint32_t layer)
 {
     size_t n = end - first, piece = n / ((size_t)carat_team_size(w->team) * 8), b, e;

@@ -136,6 +136,47 @@ static carat_status bind_rope(carat_model *m, carat_err *err)
     return CARAT_OK;
 }
 
+/* token_ordering: every id of the vocabulary once, stored as I64. */
+static const int32_t *ordering(struct binder *b)
+{
+    const carat_slot *s = b->status ? NULL : needed(b, CARAT_ROLE_TOKEN_ORDER, 0);
+    if (!s)
+        return NULL;
+    const carat_tensor *t = carat_store_find(b->m->store, s->name);
+    size_t n = b->m->config.vocab;
+    int32_t *v = carat_arena_alloc(&b->m->arena, n, sizeof *v, b->err);
+    bool *seen = carat_arena_alloc(&b->m->arena, n, sizeof *seen, b->err);
+    if (!v || !seen) {
+        b->status = CARAT_ENOMEM;
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int64_t id;
+        memcpy(&id, t->data + i * sizeof id, sizeof id);
+        if (id < 0 || id >= (int64_t)n || seen[id]) {
+            b->status = carat_fail(b->err, CARAT_EFORMAT,
+                                   "tensor %s: id %" PRId64
+                                   " at %zu is %s; a vocabulary of %zu wants each id once",
+                                   s->name, id, i, id < 0 || id >= (int64_t)n ? "none" : "there twice", n);
+            return NULL;
+        }
+        seen[id] = true;
+        v[i] = (int32_t)id;
+    }
+    return v;
+}
+
+static void bind_draft(struct binder *b)
+{
+    carat_draft_parts *d = &b->m->draft;
+    d->pre = matrix(b, CARAT_ROLE_DRAFT_IN, 0);
+    d->post = matrix(b, CARAT_ROLE_DRAFT_OUT, 0);
+    if (!b->m->config.centroids)
+        return;
+    d->centroids = matrix(b, CARAT_ROLE_CENTROIDS, 0);
+    d->ordering = ordering(b);
+}
+
 static carat_status bind(carat_model *m, carat_err *err)
 {
     struct binder b = {m, err, CARAT_OK};
@@ -153,22 +194,13 @@ static carat_status bind(carat_model *m, carat_err *err)
     }
     for (uint32_t l = 0; l < c->layers && !b.status; l++)
         bind_block(&b, l);
+    if (carat_config_is_drafter(c))
+        bind_draft(&b);
     if (b.status)
         return b.status;
     if (c->ple_dim) /* one row a token: reading ahead would only push useful pages out */
         carat_map_advise(m->ple_table.data, m->ple_table.rows * m->ple_table.row_bytes, CARAT_ADVISE_RANDOM);
     return bind_rope(m, err);
-}
-
-static carat_status supported(const carat_config *c, carat_err *err)
-{
-    if (c->kind == CARAT_KIND_ASSISTANT || c->kind == CARAT_KIND_UNIFIED_ASSISTANT)
-        return carat_fail(
-            err, CARAT_ESUPPORT,
-            "model_type %s: a drafter has no K/V of its own and runs beside the model it drafts for; give it "
-            "to --draft",
-            c->model_type);
-    return CARAT_OK;
 }
 
 /* ---- what it is --------------------------------------------------------------------------------------------- */
@@ -198,7 +230,15 @@ void carat_model_matrices(const carat_model *m, carat_matrix_fn *fn, void *ctx)
     }
     if (m->ple_projection.format)
         fn(ctx, &m->ple_projection, -1);
-    fn(ctx, &m->head, -1);
+    const carat_weight *draft[] = {&m->draft.pre, &m->draft.post, &m->draft.centroids};
+    for (size_t i = 0; i < 3; i++)
+        if (draft[i]->format)
+            fn(ctx, draft[i], -1);
+    carat_weight head =
+        m->head; /* of a head behind centroids, only the rows of the likeliest clusters are read */
+    if (m->draft.ordering)
+        head = carat_weight_rows(&head, 0, head.rows / m->config.centroids * m->config.centroids_top);
+    fn(ctx, &head, -1);
 }
 
 struct tally {
@@ -295,7 +335,7 @@ carat_status carat_model_open(const char *path, carat_model **out, carat_err *er
     if ((st = carat_config_load(carat_store_dir(m->store), &m->config, err)))
         goto out;
     carat_slots_adopt(&m->config, m->store);
-    if ((st = supported(&m->config, err)) || (st = carat_slots_check(&m->config, m->store, false, err)) ||
+    if ((st = carat_slots_check(&m->config, m->store, false, err)) ||
         (st = bind(m, err))) {
         carat_fail_in(err, st, path);
         goto out;

@@ -35,6 +35,14 @@ typedef struct carat_block {
     float scalar;
 } carat_block;
 
+/* What a drafter has beside a text model; formats are NULL and pointers too where there is none. */
+typedef struct carat_draft_parts {
+    carat_weight pre;  /* [hidden, 2 * backbone]: the target's scaled embedding, then its hidden state -> h */
+    carat_weight post; /* [backbone, hidden]: normed h -> the hidden state of the next step */
+    carat_weight centroids;  /* [centroids, hidden] */
+    const int32_t *ordering; /* [vocab]: the ids of cluster c are [c * vocab / centroids, ...) */
+} carat_draft_parts;
+
 struct carat_model {
     carat_config config;
     carat_store *store;
@@ -44,6 +52,7 @@ struct carat_model {
     const float *norm, *ple_projection_norm;
     carat_block *block; /* [layers] */
     float *inv_freq[2]; /* RoPE, [dim / 2]: sliding, full */
+    carat_draft_parts draft;
     carat_model_info info;
     uint64_t mapped; /* bytes of weights that decoding reads sooner or later: those of every expert */
     char scheme[16];

@@ -22,7 +22,7 @@ static void first_input_row(const carat_work *w, uint32_t layer, size_t t)
     carat_attention_input(w, layer, t);
 }
 
-static void blocks(const carat_work *w)
+void carat_pass_blocks(const carat_work *w)
 {
     const carat_pass *p = w->p;
     carat_rows(w, 0, p->n, first_input_row, 0);
@@ -78,7 +78,7 @@ static void cap_row(const carat_session *s, float *x, size_t n)
 enum { CAP_PIECE = 16384 };
 
 /* Caps the rows' logits in pieces of the vocabulary, so that one row keeps every thread busy. */
-static void cap_logits(const carat_work *w, size_t rows)
+void carat_pass_cap(const carat_work *w, size_t rows)
 {
     carat_session *s = w->s;
     size_t vocab = w->m->config.vocab, pieces = (vocab + CAP_PIECE - 1) / CAP_PIECE, b, e;
@@ -104,7 +104,7 @@ static void head(const carat_work *w, size_t from, size_t end, bool wanted)
     carat_feed f = head_feed(w);
     carat_multiply(w, &f, 0, rows, &(carat_out){&w->m->head, s->logits, vocab}, 1);
     carat_team_barrier(w->team);
-    cap_logits(w, rows);
+    carat_pass_cap(w, rows);
     if (!w->p->logits)
         return;
     while (carat_team_take(w->team, rows, 1, &b, &e))
@@ -126,7 +126,7 @@ static void run(carat_team *team, int rank, void *ctx)
     carat_pass_embed(&w);
     tap(&w, "embed", 0, p->n, s->h);
     carat_pass_ple(&w);
-    blocks(&w);
+    carat_pass_blocks(&w);
     if (p->tap)
         heads(&w, 0, p->wanted, false);
     heads(&w, p->wanted, p->n, true);

@@ -77,7 +77,8 @@ static struct widths widths_of(const carat_session *s)
         widen_acts(&w, s, c->ple_dim, &b->ple_out, NULL, NULL);
     }
     widen_acts(&w, s, c->hidden, &m->ple_projection, NULL, NULL);
-    widen_acts(&w, s, c->hidden, &m->head, NULL, NULL);
+    widen_acts(&w, s, c->hidden, &m->head, &m->draft.post, &m->draft.centroids);
+    widen_acts(&w, s, 2 * (size_t)c->backbone_hidden, &m->draft.pre, NULL, NULL);
     return w;
 }
 
@@ -105,7 +106,7 @@ static size_t scratch_bytes(const carat_session *s, const struct widths *w)
                              .kv_heads = layer->kv_heads,
                              .dim = layer->head_dim,
                              .slots = s->shape.slots[layer->full],
-                             .window = layer->full ? 0 : c->window,
+                             .window = layer->full ? 0 : c->window + (s->lender != NULL),
                              .round_bf16 = s->numerics == CARAT_BF16};
         bytes = most(bytes, carat_attend_bytes(&a));
     }
@@ -132,7 +133,7 @@ static void carve_activations(carat_session *s, carat_carver *c)
         s->cos[full] = carat_carve(c, b * half, f);
         s->sin[full] = carat_carve(c, b * half, f);
     }
-    s->logits = carat_carve(c, (uint64_t)CARAT_LOGIT_ROWS * g->vocab, f);
+    s->logits = carat_carve(c, (b < CARAT_LOGIT_ROWS ? b : CARAT_LOGIT_ROWS) * g->vocab, f);
     s->acts = carat_carve(c, w.acts, 1);
     carat_moe_carve(&s->moe, s->m, s->numerics == CARAT_INT8, s->rows, c);
     s->scratch_stride = scratch_bytes(s, &w);
@@ -146,6 +147,12 @@ static carat_status prepare(const carat_model *m, const carat_session_options *o
     carat_status st = settle(m, o, &full, err);
     if (st)
         return st;
+    if (carat_config_is_drafter(&m->config))
+        return carat_fail(
+            err, CARAT_ESUPPORT,
+            "model_type %s: a drafter has no K/V of its own and runs beside the model it drafts for; give it "
+            "to --draft",
+            m->config.model_type);
     *s = (carat_session){.m = m,
                          .numerics = full.numerics,
                          .context = full.context,
@@ -187,15 +194,12 @@ carat_status carat_session_price(const carat_model *m, const carat_session_optio
     return st;
 }
 
-carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out,
-                                carat_err *err)
+/* Pays for a session that was prepared; closes it if that fails. */
+static carat_status furnish(carat_session *s, carat_session **out, carat_err *err)
 {
-    carat_session *s = carat_alloc(1, sizeof *s, err);
-    if (!s)
-        return CARAT_ENOMEM;
     carat_plan plan = {0};
-    carat_status st = prepare(m, o, s, err);
-    if (st || (st = lay_out(s, NULL, &plan, err)))
+    carat_status st = lay_out(s, NULL, &plan, err);
+    if (st)
         goto out;
     s->memory = carat_alloc((size_t)(plan.kv + plan.scratch), 1, err);
     if (!s->memory) {
@@ -208,6 +212,44 @@ carat_status carat_session_open(const carat_model *m, const carat_session_option
     *out = s;
     return CARAT_OK;
 out:
+    carat_session_close(s);
+    return st;
+}
+
+carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out,
+                                carat_err *err)
+{
+    carat_session *s = carat_alloc(1, sizeof *s, err);
+    if (!s)
+        return CARAT_ENOMEM;
+    carat_status st = prepare(m, o, s, err);
+    if (!st)
+        return furnish(s, out, err);
+    carat_session_close(s);
+    return st;
+}
+
+carat_status carat_session_open_lent(const carat_model *m, const carat_session *lender, carat_session **out,
+                                     carat_err *err)
+{
+    const carat_config *target = &lender->m->config;
+    carat_session *s = carat_alloc(1, sizeof *s, err);
+    if (!s)
+        return CARAT_ENOMEM;
+    *s = (carat_session){.m = m,
+                         .kern = lender->kern,
+                         .numerics = lender->numerics,
+                         .context = lender->context,
+                         .batch = 1,
+                         .rows = 1,
+                         .shape = lender->shape,
+                         .lender = lender};
+    for (uint32_t l = 0; l < target->layers; l++)
+        if (!target->layer[l].shared)
+            s->lent[target->layer[l].full] = l;
+    carat_status st = carat_team_open(carat_team_size(lender->team), &s->team, err);
+    if (!st)
+        return furnish(s, out, err);
     carat_session_close(s);
     return st;
 }

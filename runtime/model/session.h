@@ -31,6 +31,9 @@ struct carat_session {
     size_t rows;    /* B */
     uint32_t sequences;
     carat_cache_shape shape;
+    /* A drafter's session has no K/V: it reads those of `lender`, its target's session, at layer lent[full]. */
+    const carat_session *lender;
+    uint32_t lent[2];
     void *memory; /* all that follows */
 
     carat_timeline *line; /* [sequences] */
@@ -53,6 +56,13 @@ struct carat_session {
     size_t computed;
     const float *last; /* logits of row n - 1, or NULL */
 };
+
+/* carat_session_open for a drafter whose target runs in `lender`, which must outlive it: one row a pass, same numerics, kernels
+ * and number of threads. That the two fit together has been checked. */
+carat_status carat_session_open_lent(const carat_model *m, const carat_session *lender, carat_session **out,
+                                     carat_err *err);
+/* The hidden state after the final norm of the i-th row of logits that the last pass kept, [hidden]. */
+const float *carat_session_hidden(const carat_session *s, size_t i);
 
 /* Rows [row, row + n) of a pass: positions [pos, pos + n) of one timeline. */
 typedef struct carat_span {
@@ -116,6 +126,9 @@ typedef struct carat_out {
 void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out,
                     size_t nout);
 
+/* The same for one row, by this thread alone, with the few-token kernels. */
+void carat_multiply_alone(const carat_work *w, const carat_feed *f, size_t row, const carat_out *out);
+
 /* fn for rows [first, end), shared out over the team; ends with a barrier. */
 typedef void carat_row_fn(const carat_work *w, uint32_t layer, size_t row);
 void carat_rows(const carat_work *w, size_t first, size_t end, carat_row_fn *fn, uint32_t layer);
@@ -133,8 +146,12 @@ void carat_pass_ple(const carat_work *w);                                     /*
 void carat_pass_attention(const carat_work *w, uint32_t layer, size_t first); /* x -> o; the cache */
 void carat_pass_mlp(const carat_work *w, uint32_t layer, size_t first);       /* h, o -> h, o */
 void carat_pass_experts(const carat_work *w, uint32_t layer, size_t first);   /* h -> s->moe; x is scratch */
+void carat_pass_blocks(const carat_work *w);                                  /* h -> h: all layers */
+void carat_pass_cap(const carat_work *w, size_t rows); /* logits: rounded, capped, p->bad set if one is NaN */
 /* Row stages that are fused with their neighbours. */
 void carat_attention_input(const carat_work *w, uint32_t layer, size_t row); /* h -> x */
+void carat_embed_id(const carat_session *s, int32_t id, float *h); /* the scaled embedding, [hidden] */
+void carat_angles(const carat_session *s, size_t row, size_t pos); /* cos and sin of a row at a position */
 /* o = norm(o) + norm(the row's experts): the two branches of a layer of a mixture. */
 void carat_experts_add(const carat_work *w, uint32_t layer, size_t row);
 /* gate = gelu(gate) * up */

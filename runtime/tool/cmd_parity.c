@@ -10,12 +10,13 @@
 #include "runtime/base/cmd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/tool/compare.h"
 #include "runtime/tool/options.h"
 #include "runtime/tool/reference.h"
 
 typedef struct args {
     carat_common common;
-    const char *reference, *numerics, *kernels;
+    const char *reference, *draft, *numerics, *kernels;
     double tolerance;
     int64_t batch;
 } args;
@@ -24,6 +25,7 @@ typedef struct args {
 typedef struct stage {
     const char *name;
     const carat_tensor *want;
+    size_t n;        /* rows of it */
     double largest;  /* magnitude in the reference */
     double *max_abs; /* [row] difference; infinity where ours is not a number */
     size_t *rows;    /* rows seen; NULL for logits, whose rows come from several threads */
@@ -38,108 +40,75 @@ typedef struct row_kld {
     bool agree, floor_agree;
 } row_kld;
 
+/* Over rows of one kind. */
+typedef struct kld_sum {
+    double mean, max, floor;
+    size_t n, agree, floor_agree;
+} kld_sum;
+
 typedef struct job {
     carat_reference ref;
     carat_numerics numerics;
     bool bf16;
     double tolerance;
     carat_arena arena;
-    stage *stages; /* taps in the order of the pass, then logits */
-    size_t count;
+    stage
+        *stages; /* taps in the order of the pass, logits, and with a drafter its logits and hidden states */
+    size_t taps, count;
     const carat_tensor *target, *other; /* logits to be met, and the reference's other run (or NULL) */
-    row_kld *klds;                      /* [row] */
-    double kld_mean, kld_max, floor_mean;
-    size_t agree, floor_agree;
+    row_kld *klds, *draft_klds;         /* [row] */
+    kld_sum kld, draft_kld;
     const stage *diverged; /* first in the order of the pass */
     bool passed;
 } job;
 
 /* ---- collecting: called by the pass -------------------------------------------------------------------------- */
 
-static double row_difference(const carat_tensor *want, size_t row, size_t cols, const float *got)
-{
-    double worst = 0;
-    for (size_t i = 0; i < cols; i++) {
-        double d = fabs((double)got[i] - (double)carat_tensor_f32(want, (uint64_t)row * cols + i));
-        if (!(d <= worst))
-            worst = isnan(d) ? INFINITY : d;
-    }
-    return worst;
-}
-
 static void on_tap(void *ctx, const char *name, size_t pos, size_t rows, size_t cols, const float *data)
 {
     job *j = ctx;
-    for (size_t i = 0; i < j->count - 1; i++) {
+    for (size_t i = 0; i < j->taps; i++) {
         stage *s = &j->stages[i];
         if (strcmp(s->name, name))
             continue;
         for (size_t r = 0; r < rows; r++)
-            s->max_abs[pos + r] = row_difference(s->want, pos + r, cols, data + r * cols);
+            s->max_abs[pos + r] = carat_row_difference(s->want, pos + r, cols, data + r * cols);
         *s->rows += rows;
     }
 }
 
-static double from_tensor(const void *x, size_t i)
+/* Row `pos` of the target against ours, and against the reference's other run. */
+static row_kld compare_logits(const carat_tensor *target, const carat_tensor *other, size_t pos,
+                              const float *logits)
 {
-    return (double)carat_tensor_f32(x, i);
-}
-
-static double from_floats(const void *x, size_t i)
-{
-    return (double)((const float *)x)[i];
-}
-
-/* A row of logits, wherever it lies. */
-typedef struct row {
-    double (*at)(const void *x, size_t i);
-    const void *x;
-    size_t from, n;
-    double log_sum; /* log of the sum of exp over the row */
-    size_t best;
-} row;
-
-static row row_make(double (*at)(const void *x, size_t i), const void *x, size_t from, size_t n)
-{
-    row r = {at, x, from, n, 0, 0};
-    double top = at(x, from), sum = 0;
-    for (size_t i = 1; i < n; i++)
-        if (at(x, from + i) > top) {
-            top = at(x, from + i);
-            r.best = i;
-        }
-    for (size_t i = 0; i < n; i++)
-        sum += exp(at(x, from + i) - top);
-    r.log_sum = top + log(sum);
-    return r;
-}
-
-/* KL(p || q) in nats; infinity where q is not a number. */
-static double kld(const row *p, const row *q)
-{
-    double sum = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        double lp = p->at(p->x, p->from + i) - p->log_sum;
-        sum += exp(lp) * (lp - (q->at(q->x, q->from + i) - q->log_sum));
+    size_t n = (size_t)target->dim[1];
+    carat_row_view want = carat_row_of_tensor(target, pos * n, n), ours = carat_row_of_floats(logits, n);
+    row_kld k = {.kld = carat_row_kld(&want, &ours), .agree = ours.best == want.best};
+    if (other) {
+        carat_row_view o = carat_row_of_tensor(other, pos * n, n);
+        k.floor = carat_row_kld(&want, &o);
+        k.floor_agree = o.best == want.best;
     }
-    return isnan(sum) ? INFINITY : sum;
+    return k;
 }
 
 static void on_logits(void *ctx, size_t pos, const float *logits)
 {
     job *j = ctx;
-    const stage *s = &j->stages[j->count - 1];
-    size_t n = (size_t)s->want->dim[1];
-    s->max_abs[pos] = row_difference(s->want, pos, n, logits);
-    row target = row_make(from_tensor, j->target, pos * n, n), ours = row_make(from_floats, logits, 0, n);
-    row_kld *k = &j->klds[pos];
-    k->kld = kld(&target, &ours);
-    k->agree = ours.best == target.best;
-    if (j->other) {
-        row other = row_make(from_tensor, j->other, pos * n, n);
-        k->floor = kld(&target, &other);
-        k->floor_agree = other.best == target.best;
-    }
+    const stage *s = &j->stages[j->taps];
+    s->max_abs[pos] = carat_row_difference(s->want, pos, (size_t)s->want->dim[1], logits);
+    j->klds[pos] = compare_logits(j->target, j->other, pos, logits);
+}
+
+static void on_draft(void *ctx, size_t step, const float *logits, const float *hidden)
+{
+    job *j = ctx;
+    const stage *s = &j->stages[j->taps + 1];
+    for (int i = 0; i < 2; i++)
+        s[i].max_abs[step] = carat_row_difference(s[i].want, step, (size_t)s[i].want->dim[1],
+                                                  i ? hidden : logits);
+    const carat_tensor *f32 = j->ref.draft_logits, *bf16 = j->ref.draft_logits_bf16;
+    j->draft_klds[step] = compare_logits(j->bf16 ? bf16 : f32, j->bf16 ? f32 : bf16, step, logits);
 }
 
 /* ---- planning ------------------------------------------------------------------------------------------------ */
@@ -147,7 +116,8 @@ static void on_logits(void *ctx, size_t pos, const float *logits)
 static carat_status add_stage(job *j, const char *name, const carat_tensor *want, carat_err *err)
 {
     stage *s = &j->stages[j->count];
-    size_t n = j->ref.ids.n;
+    size_t n = (size_t)want->dim[0];
+    s->n = n;
     s->name = carat_arena_copy(&j->arena, name, strlen(name), err);
     s->max_abs = carat_arena_alloc(&j->arena, n, sizeof *s->max_abs, err);
     s->rows = carat_arena_alloc(&j->arena, 1, sizeof *s->rows, err);
@@ -173,9 +143,10 @@ static carat_status plan(job *j, uint32_t layers, carat_err *err)
     if (!j->target)
         return carat_fail(err, CARAT_EFORMAT,
                           "no tensor logits_bf16 in the reference: bf16 numerics are judged by it");
-    j->stages = carat_arena_alloc(&j->arena, (size_t)layers + 3, sizeof *j->stages, err);
+    j->stages = carat_arena_alloc(&j->arena, (size_t)layers + 5, sizeof *j->stages, err);
     j->klds = carat_arena_alloc(&j->arena, j->ref.ids.n, sizeof *j->klds, err);
-    if (!j->stages || !j->klds)
+    j->draft_klds = carat_arena_alloc(&j->arena, j->ref.taken.n + 1, sizeof *j->draft_klds, err);
+    if (!j->stages || !j->klds || !j->draft_klds)
         return CARAT_ENOMEM;
     carat_status st = add_tap(j, "embed", err);
     for (uint32_t i = 0; !st && i < layers; i++) {
@@ -185,7 +156,17 @@ static carat_status plan(job *j, uint32_t layers, carat_err *err)
     }
     if (!st)
         st = add_tap(j, "norm", err);
+    j->taps = j->count;
     return st ? st : add_stage(j, "logits", j->target, err);
+}
+
+static carat_status plan_draft(job *j, carat_err *err)
+{
+    if (!j->ref.taken.n)
+        return carat_fail(err, CARAT_EFORMAT,
+                          "no drafter in this reference; scripts/hf-reference --draft adds one");
+    carat_status st = add_stage(j, "draft", j->bf16 ? j->ref.draft_logits_bf16 : j->ref.draft_logits, err);
+    return st ? st : add_stage(j, "draft-next", j->ref.draft_hidden, err);
 }
 
 /* ---- the verdict --------------------------------------------------------------------------------------------- */
@@ -197,9 +178,8 @@ static double relative(const stage *s, double d)
 
 static void judge_stage(const job *j, stage *s)
 {
-    size_t n = j->ref.ids.n;
-    s->first_row = n;
-    for (size_t i = n; i-- > 0;) {
+    s->first_row = s->n;
+    for (size_t i = s->n; i-- > 0;) {
         if (s->max_abs[i] >= s->worst) {
             s->worst = s->max_abs[i];
             s->worst_row = i;
@@ -209,78 +189,108 @@ static void judge_stage(const job *j, stage *s)
     }
 }
 
+static kld_sum sum_up(const row_kld *k, size_t n)
+{
+    kld_sum sum = {.n = n};
+    for (size_t i = 0; i < n; i++) {
+        sum.mean += k[i].kld / (double)n;
+        sum.floor += k[i].floor / (double)n;
+        sum.max = fmax(sum.max, k[i].kld);
+        sum.agree += k[i].agree;
+        sum.floor_agree += k[i].floor_agree;
+    }
+    return sum;
+}
+
 static void judge(job *j)
 {
-    size_t n = j->ref.ids.n;
     for (size_t i = 0; i < j->count; i++) {
         judge_stage(j, &j->stages[i]);
-        if (!j->bf16 && !j->diverged && j->stages[i].first_row < n)
+        if (!j->bf16 && !j->diverged && j->stages[i].first_row < j->stages[i].n)
             j->diverged = &j->stages[i];
     }
-    for (size_t i = 0; i < n; i++) {
-        const row_kld *k = &j->klds[i];
-        j->kld_mean += k->kld / (double)n;
-        j->floor_mean += k->floor / (double)n;
-        j->kld_max = fmax(j->kld_max, k->kld);
-        j->agree += k->agree;
-        j->floor_agree += k->floor_agree;
-    }
-    j->passed = j->bf16 ? j->kld_mean <= j->tolerance * j->floor_mean : !j->diverged;
+    bool drafted = j->count > j->taps + 1;
+    j->kld = sum_up(j->klds, j->ref.ids.n);
+    j->draft_kld = sum_up(j->draft_klds, drafted ? j->ref.taken.n : 0);
+    j->passed = !j->diverged;
+    if (j->bf16)
+        j->passed = j->kld.mean <= j->tolerance * j->kld.floor &&
+                    j->draft_kld.mean <= j->tolerance * j->draft_kld.floor;
 }
 
 /* ---- reporting ----------------------------------------------------------------------------------------------- */
 
+static void print_klds(const char *of, const kld_sum *k, bool floor)
+{
+    printf("%smean KLD %.3g, max %.3g; top-1 agreement %zu of %zu\n", of, k->mean, k->max, k->agree, k->n);
+    if (floor)
+        printf("%snoise floor (the reference's bf16 run against its f32 run): mean KLD %.3g, top-1 agreement "
+               "%zu of %zu\n",
+               of, k->floor, k->floor_agree, k->n);
+}
+
 static void print_text(const job *j)
 {
-    size_t n = j->ref.ids.n;
     printf("%-10s  %12s  %12s  %s\n", "tap", "max abs", "of largest", "worst row");
     for (size_t i = 0; i < j->count; i++) {
         const stage *s = &j->stages[i];
         printf("%-10s  %12.3g  %12.3g  %zu%s\n", s->name, s->worst, relative(s, s->worst), s->worst_row,
-               !j->bf16 && s->first_row < n ? "  <- beyond the tolerance" : "");
+               !j->bf16 && s->first_row < s->n ? "  <- beyond the tolerance" : "");
     }
-    if (j->count == 1)
+    if (!j->taps)
         puts("the reference holds no taps: only logits were compared");
     if (j->diverged)
         printf("first divergence: %s, row %zu\n", j->diverged->name, j->diverged->first_row);
-    printf("mean KLD %.3g, max %.3g; top-1 agreement %zu of %zu\n", j->kld_mean, j->kld_max, j->agree, n);
-    if (j->other)
-        printf("noise floor (the reference's bf16 run against its f32 run): mean KLD %.3g, top-1 agreement "
-               "%zu of %zu\n",
-               j->floor_mean, j->floor_agree, n);
-    if (j->bf16)
-        printf("%s: mean KLD is %.3g of the floor, at most %g allowed\n", j->passed ? "pass" : "FAIL",
-               j->kld_mean / j->floor_mean, j->tolerance);
-    else
+    print_klds("", &j->kld, j->other);
+    if (j->draft_kld.n)
+        print_klds("drafter: ", &j->draft_kld, true);
+    if (!j->bf16)
         printf("%s: every tap within %g of its largest value%s\n", j->passed ? "pass" : "FAIL", j->tolerance,
                j->passed ? "" : ": no");
+    else if (!j->draft_kld.n)
+        printf("%s: mean KLD is %.3g of the floor, at most %g allowed\n", j->passed ? "pass" : "FAIL",
+               j->kld.mean / j->kld.floor, j->tolerance);
+    else
+        printf("%s: mean KLD is %.3g of the floor, the drafter's %.3g of its own, at most %g allowed\n",
+               j->passed ? "pass" : "FAIL", j->kld.mean / j->kld.floor,
+               j->draft_kld.mean / j->draft_kld.floor, j->tolerance);
 }
 
-static void json_stage(carat_jw *w, const job *j, const stage *s)
+static void json_stage(carat_jw *w, const stage *s)
 {
     carat_jw_open(w, '{');
     carat_jw_key(w, "tap"), carat_jw_text(w, s->name);
     carat_jw_key(w, "max_abs"), carat_jw_f64(w, s->worst);
     carat_jw_key(w, "relative"), carat_jw_f64(w, relative(s, s->worst));
     carat_jw_key(w, "worst_row"), carat_jw_u64(w, s->worst_row);
-    carat_jw_key(w, "within"), carat_jw_bool(w, s->first_row == j->ref.ids.n);
+    carat_jw_key(w, "within"), carat_jw_bool(w, s->first_row == s->n);
+    carat_jw_close(w);
+}
+
+static void json_klds(carat_jw *w, const kld_sum *k, bool floor)
+{
+    carat_jw_key(w, "kld_mean"), carat_jw_f64(w, k->mean);
+    carat_jw_key(w, "kld_max"), carat_jw_f64(w, k->max);
+    carat_jw_key(w, "top1_agreement"), carat_jw_f64(w, (double)k->agree / (double)k->n);
+    carat_jw_key(w, "floor");
+    if (!floor) {
+        carat_jw_null(w);
+        return;
+    }
+    carat_jw_open(w, '{');
+    carat_jw_key(w, "kld_mean"), carat_jw_f64(w, k->floor);
+    carat_jw_key(w, "top1_agreement"), carat_jw_f64(w, (double)k->floor_agree / (double)k->n);
     carat_jw_close(w);
 }
 
 static void json_numbers(carat_jw *w, const job *j)
 {
-    double n = (double)j->ref.ids.n;
-    carat_jw_key(w, "kld_mean"), carat_jw_f64(w, j->kld_mean);
-    carat_jw_key(w, "kld_max"), carat_jw_f64(w, j->kld_max);
-    carat_jw_key(w, "top1_agreement"), carat_jw_f64(w, (double)j->agree / n);
-    carat_jw_key(w, "floor");
-    if (j->other) {
+    json_klds(w, &j->kld, j->other);
+    if (j->draft_kld.n) {
+        carat_jw_key(w, "drafter");
         carat_jw_open(w, '{');
-        carat_jw_key(w, "kld_mean"), carat_jw_f64(w, j->floor_mean);
-        carat_jw_key(w, "top1_agreement"), carat_jw_f64(w, (double)j->floor_agree / n);
+        json_klds(w, &j->draft_kld, true);
         carat_jw_close(w);
-    } else {
-        carat_jw_null(w);
     }
     carat_jw_key(w, "first_divergence");
     if (j->diverged) {
@@ -305,7 +315,7 @@ static carat_status print_json(const job *j, carat_err *err)
     json_numbers(&w, j);
     carat_jw_key(&w, "taps"), carat_jw_open(&w, '[');
     for (size_t i = 0; i < j->count; i++)
-        json_stage(&w, j, &j->stages[i]);
+        json_stage(&w, &j->stages[i]);
     carat_jw_close(&w);
     carat_jw_close(&w);
     carat_status st = carat_str_check(&text, err);
@@ -329,13 +339,28 @@ static carat_status compare(const carat_model *m, const args *a, job *j, carat_e
     carat_sync_request r = {.ids = j->ref.ids.v,
                             .n = j->ref.ids.n,
                             .logits = on_logits,
-                            .tap = j->count > 1 ? on_tap : NULL,
+                            .tap = j->taps ? on_tap : NULL,
                             .ctx = j};
     st = carat_forward(m, &fo, &r, err);
-    for (size_t i = 0; !st && i + 1 < j->count; i++)
+    for (size_t i = 0; !st && i < j->taps; i++)
         if (*j->stages[i].rows != j->ref.ids.n)
             st = carat_fail(err, CARAT_ESUPPORT, "tap %s: %zu rows came, %zu were asked for",
                             j->stages[i].name, *j->stages[i].rows, j->ref.ids.n);
+    return st;
+}
+
+static carat_status compare_draft(const carat_model *m, const args *a, job *j, carat_err *err)
+{
+    carat_model *drafter = NULL;
+    carat_status st = plan_draft(j, err);
+    if (st)
+        return st == CARAT_EFORMAT ? carat_fail_in(err, st, a->reference) : st;
+    if ((st = carat_model_open(a->draft, &drafter, err)))
+        return st;
+    carat_forward_options fo = {j->numerics, a->kernels, a->common.threads, a->batch};
+    carat_draft_request r = {m, drafter, &j->ref.ids, &j->ref.taken, on_draft, j};
+    st = carat_forward_draft(&fo, &r, err);
+    carat_model_close(drafter);
     return st;
 }
 
@@ -364,6 +389,8 @@ static int run(const void *p, carat_err *err)
         st = carat_model_open(a->common.pos[0], &m, err);
     if (!st)
         st = compare(m, a, &j, err);
+    if (!st && a->draft)
+        st = compare_draft(m, a, &j, err);
     if (!st) {
         judge(&j);
         if (a->common.json)
@@ -381,6 +408,8 @@ static int run(const void *p, carat_err *err)
 static const carat_opt options[] = {
     {"reference", 0, CARAT_OPT_TEXT, offsetof(args, reference), "FILE",
      "what scripts/hf-reference wrote for this model"},
+    {"draft", 0, CARAT_OPT_TEXT, offsetof(args, draft), "MODEL",
+     "also this drafter, step by step (a reference made with --draft)"},
     {"numerics", 0, CARAT_OPT_TEXT, offsetof(args, numerics), "NAME", "f32 (default) or bf16"},
     {"tolerance", 0, CARAT_OPT_NUM, offsetof(args, tolerance), "X",
      "f32: of the largest value of a tap (default 1e-4); bf16: of the noise floor (default 0.5)"},
@@ -396,7 +425,7 @@ static const args defaults = {.tolerance = NAN}; /* not given: by numerics */
 const carat_cmd carat_cmd_parity = {
     .name = "parity",
     .summary = "compares a forward pass with transformers, tap by tap",
-    .usage = "MODEL --reference FILE [--numerics f32|bf16] [--tolerance X]",
+    .usage = "MODEL --reference FILE [--draft MODEL] [--numerics f32|bf16] [--tolerance X]",
     .detail = "Runs the ids of the reference and compares the residual stream behind each block, the final "
               "norm and the logits.\n"
               "f32: every value within the tolerance, relative to the largest value of its tap. bf16: the "

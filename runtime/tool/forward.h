@@ -25,4 +25,19 @@ typedef struct carat_forward_options {
 carat_status carat_forward(const carat_model *m, const carat_forward_options *o, const carat_sync_request *r,
                            carat_err *err);
 
+/* One draft step: logits [vocab] and the next hidden state [backbone], valid during the call. */
+typedef void carat_draft_fn(void *ctx, size_t step, const float *logits, const float *hidden);
+
+typedef struct carat_draft_request {
+    const carat_model *model, *drafter;
+    const carat_ids *ids;   /* the timeline; at least one */
+    const carat_ids *taken; /* what the drafter takes, step by step, as if it had drafted it */
+    carat_draft_fn *fn;
+    void *ctx;
+} carat_draft_request;
+
+/* Opens a session, syncs the ids, drafts. */
+carat_status carat_forward_draft(const carat_forward_options *o, const carat_draft_request *r,
+                                 carat_err *err);
+
 #endif

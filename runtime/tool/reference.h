@@ -13,7 +13,9 @@ typedef struct carat_reference {
     carat_ids ids;
     const carat_tensor *logits;      /* f32 run, [n, vocab] */
     const carat_tensor *logits_bf16; /* bfloat16 run, or NULL */
-} carat_reference;                   /* zero-initialise */
+    carat_ids taken;                 /* what a drafter took, step by step; none: no drafter in this file */
+    const carat_tensor *draft_logits, *draft_logits_bf16, *draft_hidden; /* [taken.n, vocab or hidden] */
+} carat_reference;                                                       /* zero-initialise */
 
 /* The file is untrusted: every shape is checked against n = the number of ids and the model's sizes. */
 carat_status carat_reference_open(const char *path, const carat_model_info *info, carat_reference *out,
