@@ -18,3 +18,13 @@ for model in e2b dense31 text; do
     "$CARAT" logits $model --ids "$ids" --taps -o "$TMPDIR/$model.4" -t 1 --batch 7 -q
     for i in 2 3 4; do cmp "$TMPDIR/$model.1" "$TMPDIR/$model.$i" && echo "$model: variant $i is equal"; done
 done
+# the drafters: logits and next hidden state of five steps
+for pair in draft-dense:dense31 draft-centroid:e2b; do
+    draft=${pair%:*} model=${pair#*:}
+    for kernels in ref auto; do
+        for numerics in f32 bf16; do
+            echo "$draft $kernels $numerics: $("$CARAT" parity $model --draft $draft --reference $draft/reference.safetensors \
+                --kernels $kernels --numerics $numerics | tail -1)"
+        done
+    done
+done

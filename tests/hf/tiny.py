@@ -165,6 +165,66 @@ def build(spec, path):
         add_unused_kv(path, spec)
 
 
+# ---- drafters --------------------------------------------------------------------------------------------------------
+def draw_drafter(spec, seed, centroid=None):
+    """A random assistant for the model of `spec`: its K/V sizes, and everything else its own."""
+    r = random.Random(f"drafter{spec['family']}{spec['seed']}{seed}")
+    t, layers = spec["text"], r.choice([4, 4, 2, 1])
+    own = t["layer_types"][:t["num_hidden_layers"] - t["num_kv_shared_layers"]]
+    full_kv = t.get("num_global_key_value_heads") if t.get("attention_k_eq_v") else None
+    kv = [t["num_key_value_heads"], full_kv or t["num_key_value_heads"]]
+    kinds_ = [r.choice([SLIDING, SLIDING, FULL]) if SLIDING in own else FULL for _ in range(layers - 1)] + [FULL]
+    vocab, clusters = t["vocab_size"], 0
+    if r.random() < 0.5 if centroid is None else centroid:
+        clusters = r.choice([n for n in range(2, vocab // 2) if vocab % n == 0])
+    text = dict(
+        vocab_size=vocab, hidden_size=r.choice([20, 24, 32, 48]), intermediate_size=r.choice([28, 40, 64]), num_hidden_layers=layers,
+        num_attention_heads=r.choice([h for h in (1, 2, 4, 8) if all(h % k == 0 for k in kv)]), num_key_value_heads=kv[0],
+        num_global_key_value_heads=full_kv, head_dim=t["head_dim"], global_head_dim=t["global_head_dim"], layer_types=kinds_,
+        sliding_window=t["sliding_window"], num_kv_shared_layers=layers, attention_k_eq_v=t.get("attention_k_eq_v", False),
+        final_logit_softcapping=r.choice([None, 12.0]),  # nobody applies it
+        rms_norm_eps=r.choice([1e-6, 1e-5]), max_position_embeddings=t["max_position_embeddings"], pad_token_id=0, bos_token_id=2,
+        eos_token_id=1, hidden_size_per_layer_input=0)
+    if "rope_parameters" in t:
+        text["rope_parameters"] = t["rope_parameters"]
+    if t.get("use_bidirectional_attention"):
+        text["use_bidirectional_attention"] = t["use_bidirectional_attention"]
+    more = dict(use_ordered_embeddings=bool(clusters))
+    if clusters:
+        more.update(num_centroids=clusters, centroid_intermediate_top_k=r.randint(1, max(1, clusters // 2)))
+    return dict(family="drafter", seed=seed, text=text, more=more, backbone=t["hidden_size"], unified=bool(spec.get("unified")),
+                dtype="bfloat16", tied=True)
+
+
+def build_drafter(spec, path):
+    """Makes and saves the assistant of `spec`; needs hf-reference's repair of kv_sharing_modes."""
+    kind = "Gemma4Unified" if spec["unified"] else "Gemma4"
+    text = dict(spec["text"], **({} if spec["unified"] else {"vocab_size_per_layer_input": 0}))
+    if spec["unified"]:
+        del text["hidden_size_per_layer_input"]
+    config = getattr(transformers, kind + "AssistantConfig")(
+        text_config=getattr(transformers, kind + "TextConfig")(**text), backbone_hidden_size=spec["backbone"], **spec["more"])
+    model = getattr(transformers, kind + "AssistantForCausalLM")(config)
+    g = torch.Generator().manual_seed(spec["seed"] + 3000)
+    state = model.state_dict()
+    with torch.no_grad():
+        for name in sorted(state):
+            if name.endswith("token_ordering"):
+                state[name].copy_(torch.randperm(spec["text"]["vocab_size"], generator=g))
+            elif name != "lm_head.weight":
+                state[name].copy_(fill(name, state[name], spec, g))
+    model.tie_weights()
+    model.to(torch.bfloat16)
+    model.save_pretrained(path)
+
+
+def describe_drafter(spec):
+    t, m = spec["text"], spec["more"]
+    head = f"centroids {m['num_centroids']} top {m['centroid_intermediate_top_k']}" if m["use_ordered_embeddings"] else "dense head"
+    return (f"drafter H{t['hidden_size']} {''.join('F' if k == FULL else 's' for k in t['layer_types'])} {t['num_attention_heads']} heads, {head}"
+            + " unified" * spec["unified"])
+
+
 def ids(spec, n, salt=0):
     """A prompt of n ids: BOS, then ordinary tokens."""
     r = random.Random(f"{spec['family']}{spec['seed']}ids{salt}")
