@@ -335,8 +335,7 @@ carat_status carat_model_open(const char *path, carat_model **out, carat_err *er
     if ((st = carat_config_load(carat_store_dir(m->store), &m->config, err)))
         goto out;
     carat_slots_adopt(&m->config, m->store);
-    if ((st = carat_slots_check(&m->config, m->store, false, err)) ||
-        (st = bind(m, err))) {
+    if ((st = carat_slots_check(&m->config, m->store, false, err)) || (st = bind(m, err))) {
         carat_fail_in(err, st, path);
         goto out;
     }
