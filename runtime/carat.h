@@ -217,11 +217,34 @@ void carat_stream_close(carat_stream *s);
 /* Text that id completes (possibly empty), NUL-terminated, borrowed until the next call. */
 carat_status carat_stream_push(carat_stream *s, int32_t id, const char **text, size_t *len, carat_err *err);
 
-/* One user turn, with an optional system text, in Gemma 4's framing, up to where the model begins to write.
- * `large`: the template edition of 12B/26B/31B (pre-fills an empty thought). *prompt is malloc'ed
- * (carat_release). */
+/* ---- conversations
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* The official chat template of 2026-07-09: of E2B and E4B, or of 12B, 26B and 31B (pre-fills an empty thought). */
+typedef enum carat_edition { CARAT_EDITION_SMALL = 1, CARAT_EDITION_LARGE } carat_edition;
+/* The edition that a checkpoint directory ships; another template, or none, is CARAT_ESUPPORT. */
+carat_status carat_chat_edition(const char *dir, carat_edition *out, carat_err *err);
+/* A request as JSON: {"messages", "tools", "add_generation_prompt", "enable_thinking", "preserve_thinking"} in the shapes of Hugging
+ * Face -> the exact prompt. What the template refuses is CARAT_EFORMAT. *prompt is malloc'ed (carat_release). */
+carat_status carat_chat_render(carat_edition edition, const char *request, size_t len, char **prompt,
+                               size_t *prompt_len, carat_err *err);
+/* The same of one user turn with an optional system text. */
 carat_status carat_chat_frame(const char *system, const char *user, bool large, char **prompt,
                               carat_err *err);
+
+/* What a model wrote -> thought, content, tool calls, while it writes. `prefix`: the prompt, whose open thought the reply goes on;
+ * `tools`: the request's JSON list, by whose types arguments are cast. Both may be NULL. */
+typedef struct carat_reply carat_reply;
+typedef enum carat_reply_kind { CARAT_REPLY_THOUGHT, CARAT_REPLY_CONTENT, CARAT_REPLY_CALL } carat_reply_kind;
+/* Text that belongs to the thought or the content, or one call {"name", "arguments"} as JSON. */
+typedef void carat_reply_fn(void *ctx, carat_reply_kind kind, const char *text, size_t len);
+carat_status carat_reply_open(const char *prefix, size_t prefix_len, const char *tools, carat_reply_fn *fn,
+                              void *ctx, carat_reply **out, carat_err *err);
+void carat_reply_close(carat_reply *r);
+/* The next bytes, cut anywhere. Nothing of a tag is ever shown; a call that cannot be read is told by finish. */
+carat_status carat_reply_push(carat_reply *r, const char *text, size_t len, carat_err *err);
+/* The end. *json: {"thought": str|null, "content": str|null, "tool_calls": [{"name", "arguments"}]}, borrowed until close. */
+carat_status carat_reply_finish(carat_reply *r, const char **json, size_t *len, carat_err *err);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

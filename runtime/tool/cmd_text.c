@@ -1,4 +1,4 @@
-/* carat text: text <-> ids.                                                       SPDX-License-Identifier: Apache-2.0
+/* carat text: text <-> ids; requests and replies are in text_chat.c.                                                 SPDX-License-Identifier: Apache-2.0
  *
  * With --jsonl one line in is one line out, written at once, so that another program can ask and wait. A line that cannot be read
  * ends the command and is named by its number. */
@@ -13,31 +13,16 @@
 #include "runtime/base/mem.h"
 #include "runtime/tensor/store.h"
 #include "runtime/text/scan.h"
-
-typedef struct text_args {
-    carat_common common;
-    bool jsonl, plain, add_bos, skip_special;
-} text_args;
-
-/* One piece of work: its input is a whole text or a line, and its result is appended to out. */
-typedef struct job {
-    const text_args *args;
-    const carat_tokenizer *t;
-    int32_t bos; /* -1: none */
-    carat_str in, out, buffer;
-    int32_t *ids;
-    size_t ids_cap;
-    carat_err *err;
-} job;
+#include "runtime/tool/text.h"
 
 /* ---- the work --------------------------------------------------------------------------------------------------- */
 
-static carat_status put_ids(job *j, carat_span text)
+carat_status carat_text_put_ids(carat_text_job *j, const char *text, size_t len)
 {
     int32_t *ids;
     size_t n;
     int flags = j->args->plain ? CARAT_ENCODE_PLAIN : 0;
-    carat_status st = carat_encode(j->t, text.data, text.len, flags, &ids, &n, j->err);
+    carat_status st = carat_encode(j->t, text, len, flags, &ids, &n, j->err);
     if (st)
         return st;
     carat_jw w = carat_jw_begin(&j->out);
@@ -52,23 +37,23 @@ static carat_status put_ids(job *j, carat_span text)
     return CARAT_OK;
 }
 
-static carat_status encode_all(job *j)
+static carat_status encode_all(carat_text_job *j)
 {
-    return put_ids(j, (carat_span){j->in.data, j->in.len});
+    return carat_text_put_ids(j, j->in.data, j->in.len);
 }
 
-static carat_status encode_line(job *j)
+static carat_status encode_line(carat_text_job *j)
 {
     carat_span text = {"", 0};
     carat_scan s = carat_scan_begin(j->in.data, j->in.len);
     if (carat_scan_string(&s, &j->buffer, &text))
         carat_scan_finish(&s);
     carat_status st = carat_scan_check(&s, j->err);
-    return st ? st : put_ids(j, text);
+    return st ? st : carat_text_put_ids(j, text.data, text.len);
 }
 
 /* An array of ids -> the text of all of them; the caller releases it. */
-static carat_status decode_one(job *j, carat_scan *s, char **text, size_t *len)
+static carat_status decode_one(carat_text_job *j, carat_scan *s, char **text, size_t *len)
 {
     size_t n = 0;
     carat_status st = CARAT_OK;
@@ -89,7 +74,7 @@ static carat_status decode_one(job *j, carat_scan *s, char **text, size_t *len)
     return st ? st : carat_decode(j->t, j->ids, n, flags, text, len, j->err);
 }
 
-static carat_status decode_all(job *j)
+static carat_status decode_all(carat_text_job *j)
 {
     carat_scan s = carat_scan_begin(j->in.data, j->in.len);
     do {
@@ -105,7 +90,7 @@ static carat_status decode_all(job *j)
     return carat_scan_check(&s, j->err);
 }
 
-static carat_status decode_line(job *j)
+static carat_status decode_line(carat_text_job *j)
 {
     carat_scan s = carat_scan_begin(j->in.data, j->in.len);
     char *text;
@@ -126,7 +111,7 @@ static carat_status decode_line(job *j)
 
 /* ---- standard input and output ---------------------------------------------------------------------------------- */
 
-typedef carat_status work_fn(job *j);
+typedef carat_status work_fn(carat_text_job *j);
 
 static carat_status input_error(carat_err *err)
 {
@@ -135,7 +120,7 @@ static carat_status input_error(carat_err *err)
     return carat_fail_errno(err, "standard input");
 }
 
-static carat_status flush(job *j)
+static carat_status flush(carat_text_job *j)
 {
     carat_status st = carat_str_check(&j->out, j->err);
     if (!st && (fwrite(j->out.data, 1, j->out.len, stdout) != j->out.len || fflush(stdout)))
@@ -144,7 +129,7 @@ static carat_status flush(job *j)
     return st;
 }
 
-static carat_status run_all(job *j, work_fn *work)
+static carat_status run_all(carat_text_job *j, work_fn *work)
 {
     char chunk[1 << 16];
     size_t got;
@@ -158,7 +143,7 @@ static carat_status run_all(job *j, work_fn *work)
     return st ? carat_fail_in(j->err, st, "standard input") : flush(j);
 }
 
-static carat_status run_lines(job *j, work_fn *work)
+static carat_status run_lines(carat_text_job *j, work_fn *work)
 {
     char *line = NULL, where[48];
     size_t cap = 0, number = 0;
@@ -189,35 +174,38 @@ static carat_status run_lines(job *j, work_fn *work)
 /* ---- the command ------------------------------------------------------------------------------------------------ */
 
 typedef struct action {
-    const char *name;
-    work_fn *all, *line; /* NULL: to come */
+    const char *name, *options; /* that it knows, beside --jsonl */
+    work_fn *all, *line;
 } action;
 
 static const action actions[] = {
-    {"encode", encode_all, encode_line},
-    {"decode", decode_all, decode_line},
-    {"render", NULL, NULL},
-    {"parse", NULL, NULL},
+    {"encode", "plain add-bos", encode_all, encode_line},
+    {"decode", "skip-special", decode_all, decode_line},
+    {"render", "ids template", carat_text_render_all, carat_text_render_line},
+    {"parse", "", carat_text_parse_all, carat_text_parse_line},
 };
 
-static carat_status find_action(const text_args *a, const action **out, carat_err *err)
+static carat_status find_action(const carat_text_args *a, const action **out, carat_err *err)
 {
     const char *name = a->common.pos[0];
+    const struct {
+        const char *name;
+        bool given;
+    } given[] = {{"plain", a->plain},
+                 {"add-bos", a->add_bos},
+                 {"skip-special", a->skip_special},
+                 {"ids", a->ids},
+                 {"template", a->template != NULL}};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(name, actions[i].name) != 0)
             continue;
         *out = &actions[i];
-        if (!actions[i].all)
-            return carat_fail(err, CARAT_EUSAGE,
-                              "text %s does not exist yet; this version has encode and decode", name);
-        bool encode = actions[i].all == encode_all;
-        const char *stray = !encode && a->plain         ? "plain"
-                            : !encode && a->add_bos     ? "add-bos"
-                            : encode && a->skip_special ? "skip-special"
-                                                        : NULL;
-        return stray ? carat_fail(err, CARAT_EUSAGE, "text %s knows no option --%s", name, stray) : CARAT_OK;
+        for (size_t k = 0; k < sizeof given / sizeof *given; k++)
+            if (given[k].given && !strstr(actions[i].options, given[k].name))
+                return carat_fail(err, CARAT_EUSAGE, "text %s knows no option --%s", name, given[k].name);
+        return CARAT_OK;
     }
-    return carat_fail(err, CARAT_EUSAGE, "text %s: it is encode or decode", name);
+    return carat_fail(err, CARAT_EUSAGE, "text %s: it is encode, decode, render or parse", name);
 }
 
 /* A bare tokenizer.json, or a MODEL as everywhere. */
@@ -233,48 +221,84 @@ static carat_status open_tokenizer(const char *path, carat_tokenizer **out, cara
     return st;
 }
 
+/* What the action needs of MODEL. Replies are the same for all, so that parse only asks whether there is one. */
+static carat_status prepare(carat_text_job *j, const action *act)
+{
+    const carat_text_args *a = j->args;
+    const char *model = a->common.pos[1];
+    bool render = act->all == carat_text_render_all, parse = act->all == carat_text_parse_all;
+    carat_status st = render ? carat_text_edition(j) : CARAT_OK;
+    char *dir = NULL;
+    if (parse && !carat_is_file(model))
+        st = carat_store_resolve(model, &dir, j->err);
+    free(dir);
+    if (!st && !parse && (!render || a->ids))
+        st = open_tokenizer(model, &j->t, j->err);
+    if (!st && a->add_bos && (j->bos = carat_tokenizer_id(j->t, "<bos>")) < 0)
+        st = carat_fail(j->err, CARAT_ESUPPORT, "%s: --add-bos, but there is no token <bos>", model);
+    return st;
+}
+
 static int run(const void *args, carat_err *err)
 {
-    const text_args *a = args;
+    const carat_text_args *a = args;
     const action *act = NULL;
-    carat_tokenizer *t = NULL;
+    carat_text_job j = {.args = a,
+                        .bos = -1,
+                        .in = CARAT_STR_INIT,
+                        .out = CARAT_STR_INIT,
+                        .buffer = CARAT_STR_INIT,
+                        .err = err};
     carat_status st = find_action(a, &act, err);
     if (!st)
-        st = open_tokenizer(a->common.pos[1], &t, err);
-    job j = {a, t, -1, CARAT_STR_INIT, CARAT_STR_INIT, CARAT_STR_INIT, NULL, 0, err};
-    if (!st && a->add_bos && (j.bos = carat_tokenizer_id(t, "<bos>")) < 0)
-        st = carat_fail(err, CARAT_ESUPPORT, "%s: --add-bos, but there is no token <bos>", a->common.pos[1]);
+        st = prepare(&j, act);
     if (!st)
         st = a->jsonl ? run_lines(&j, act->line) : run_all(&j, act->all);
     carat_str_free(&j.in);
     carat_str_free(&j.out);
     carat_str_free(&j.buffer);
     carat_free(j.ids);
-    carat_tokenizer_close(t);
+    carat_tokenizer_close(j.t);
     return carat_cmd_exit(st, err);
 }
 
 static const carat_opt options[] = {
-    {"jsonl", 0, CARAT_OPT_FLAG, offsetof(text_args, jsonl), NULL, "one JSON value a line, in and out"},
-    {"plain", 0, CARAT_OPT_FLAG, offsetof(text_args, plain), NULL,
+    {"jsonl", 0, CARAT_OPT_FLAG, offsetof(carat_text_args, jsonl), NULL, "one JSON value a line, in and out"},
+    {"plain", 0, CARAT_OPT_FLAG, offsetof(carat_text_args, plain), NULL,
      "encode: special tokens are ordinary text"},
-    {"add-bos", 0, CARAT_OPT_FLAG, offsetof(text_args, add_bos), NULL, "encode: put <bos> in front"},
-    {"skip-special", 0, CARAT_OPT_FLAG, offsetof(text_args, skip_special), NULL,
+    {"add-bos", 0, CARAT_OPT_FLAG, offsetof(carat_text_args, add_bos), NULL, "encode: put <bos> in front"},
+    {"skip-special", 0, CARAT_OPT_FLAG, offsetof(carat_text_args, skip_special), NULL,
      "decode: leave special tokens out"},
+    {"ids", 0, CARAT_OPT_FLAG, offsetof(carat_text_args, ids), NULL, "render: ids instead of text"},
+    {"template", 0, CARAT_OPT_TEXT, offsetof(carat_text_args, template), "EDITION",
+     "render: auto (what MODEL ships), large or small"},
     {0},
 };
 
 const carat_cmd carat_cmd_text = {
     .name = "text",
-    .summary = "text to token ids and back",
-    .usage = "encode|decode MODEL [options] < INPUT",
+    .summary = "text to token ids and back, conversations to prompts, replies to messages",
+    .usage = "encode|decode|render|parse MODEL [options] < INPUT",
     .detail =
         "encode: text on standard input -> one JSON array of ids; with --jsonl each line is a JSON string.\n"
         "decode: JSON arrays of ids -> text; with --jsonl one array a line -> one JSON string a line.\n"
-        "MODEL may also be a bare tokenizer.json.",
-    .example = "$ printf 'Hello, world' | carat text encode google/gemma-4-E2B-it\n[9259,236764,1902]",
+        "render: a request as JSON -> the prompt that the official chat template of 2026-07-09 makes of it; "
+        "with\n"
+        "  --jsonl one request a line -> one JSON string a line, or {\"error\"} where the template refuses. "
+        "A request\n"
+        "  is {\"messages\", \"tools\", \"add_generation_prompt\", \"enable_thinking\", "
+        "\"preserve_thinking\"} in the\n"
+        "  shapes of Hugging Face. A MODEL with another template is refused unless --template is given.\n"
+        "parse: {\"text\": a raw reply, \"prefix\": its prompt, \"tools\"} -> {\"thought\", \"content\", "
+        "\"tool_calls\"}, as\n"
+        "  transformers reads it; prefix and tools may be absent.\n"
+        "For encode and decode MODEL may also be a bare tokenizer.json.",
+    .example = "$ printf 'Hello, world' | carat text encode google/gemma-4-E2B-it\n[9259,236764,1902]\n"
+               "$ echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}' | carat text render "
+               "google/gemma-4-E2B-it\n"
+               "<bos><|turn>user\nHi<turn|>",
     .options = options,
-    .args_size = sizeof(text_args),
+    .args_size = sizeof(carat_text_args),
     .npos_min = 2,
     .npos_max = 2,
     .run = run,

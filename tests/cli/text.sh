@@ -26,8 +26,9 @@ echo '{"version":"1.0","model":{"type":"WordPiece","vocab":{}}}' >other.json
 fails $CARAT text encode other.json </dev/null
 fails $CARAT text encode nosuchfile.json </dev/null
 echo "-- usage"
-fails $CARAT text render "$T" </dev/null
-fails $CARAT text parse "$T" </dev/null
+fails $CARAT text render other.json </dev/null
+fails $CARAT text render "$T" --template middle </dev/null
+fails $CARAT text parse "$T" --ids </dev/null
 fails $CARAT text translate "$T" </dev/null
 fails $CARAT text decode "$T" --plain </dev/null
 fails $CARAT text encode "$T" --skip-special </dev/null

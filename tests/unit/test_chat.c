@@ -34,7 +34,7 @@ static void trimming(void **state)
     frames(NULL, "\xe2\x80\x8b x \xef\xbb\xbf", false,
            "<bos><|turn>user\n\xe2\x80\x8b x \xef\xbb\xbf<turn|>\n<|turn>model\n");
     frames("", " \n ", false, "<bos><|turn>system\n<turn|>\n<|turn>user\n<turn|>\n<|turn>model\n");
-    frames(NULL, "\xff x", false, "<bos><|turn>user\n\xff x<turn|>\n<|turn>model\n");
+    frames(NULL, "\xff x", false, "<bos><|turn>user\n\xef\xbf\xbd x<turn|>\n<|turn>model\n");
 }
 
 int main(void)
