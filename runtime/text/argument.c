@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/text/chat.h"
-#include "runtime/text/unicode.h"
+#include "runtime/text/pystr.h"
 
 void carat_chat_refuse(carat_chat *c, const char *fmt, ...)
 {

@@ -6,7 +6,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/text/chat.h"
-#include "runtime/text/unicode.h"
+#include "runtime/text/pystr.h"
 
 enum { MAX_MESSAGES = 100000 }; /* Jinja's sandbox ends there */
 

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/base/unicode.h"
 #include "runtime/text/reply.h"
-#include "runtime/text/unicode.h"
+#include "runtime/text/pystr.h"
 
 typedef enum state { CONTENT, THOUGHT, NAME, CALL } state;
 
@@ -49,7 +50,7 @@ static void show(carat_reply *r, bool whole)
         int skip, n = carat_utf8_get(p, end, &cp, &skip);
         if (!n && !whole && is_cut(p, end))
             break;
-        bool space = n && carat_is_space(cp);
+        bool space = n && carat_unicode_space(cp);
         if (!space && !r->solid)
             r->shown = r->looked;
         r->looked += (size_t)(n ? n : skip);

@@ -9,7 +9,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/text/reply.h"
-#include "runtime/text/unicode.h"
+#include "runtime/text/pystr.h"
 
 static const char mark[] = "<|\"|>";
 enum { MARK = sizeof mark - 1, MAX_DIGITS = 4300 };

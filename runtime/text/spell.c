@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
-#include "runtime/text/unicode.h"
+#include "runtime/text/pystr.h"
 #include "runtime/text/value.h"
 
 /* float.__repr__: the fewest digits that read back equal; a point from 1e-4 up to 1e16, else an exponent of two digits or more. */

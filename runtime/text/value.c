@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/map.h"
-#include "runtime/text/unicode.h"
+#include "runtime/text/pystr.h"
 
 enum {
     MAX_DEPTH = 256,

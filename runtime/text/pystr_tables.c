@@ -1,10 +1,10 @@
 /* Characters as Python 3.11 (Unicode 14.0.0) and its regex module see them.          SPDX-License-Identifier: Apache-2.0
  *
- * Written by scripts/unicode-tables; unicode.h says what the tables mean. */
-#include "runtime/text/unicode_table.h"
+ * Written by scripts/make-pystr; pystr.h says what the tables mean. */
+#include "runtime/text/pystr_tables.h"
 
 /* \w of the regex module. */
-const uint32_t carat_unicode_word[] = {
+const uint32_t carat_pystr_word[] = {
     48,     58,     65,     91,     95,     96,     97,     123,    170,    171,    181,    182,    186,
     187,    192,    215,    216,    247,    248,    706,    710,    722,    736,    741,    748,    749,
     750,    751,    768,    885,    886,    888,    890,    894,    895,    896,    902,    903,    904,
@@ -131,10 +131,10 @@ const uint32_t carat_unicode_word[] = {
     126620, 126625, 126628, 126629, 126634, 126635, 126652, 127280, 127306, 127312, 127338, 127344, 127370,
     130032, 130042, 131072, 173792, 173824, 178207, 178208, 183982, 183984, 191457, 191472, 192094, 194560,
     195102, 196608, 201547, 201552, 210042, 249856, 261184, 917760, 918000};
-const size_t carat_unicode_word_n = sizeof carat_unicode_word / sizeof *carat_unicode_word;
+const size_t carat_pystr_word_n = sizeof carat_pystr_word / sizeof *carat_pystr_word;
 
 /* str.isprintable: what repr shows as it is. */
-const uint32_t carat_unicode_print[] = {
+const uint32_t carat_pystr_print[] = {
     32,     127,    161,    173,    174,    888,    890,    896,    900,    907,    908,    909,    910,
     930,    931,    1328,   1329,   1367,   1369,   1419,   1421,   1424,   1425,   1480,   1488,   1515,
     1519,   1525,   1542,   1564,   1565,   1757,   1758,   1806,   1808,   1867,   1869,   1970,   1984,
@@ -243,10 +243,10 @@ const uint32_t carat_unicode_print[] = {
     129671, 129680, 129709, 129712, 129723, 129728, 129734, 129744, 129754, 129760, 129768, 129776, 129783,
     129792, 129939, 129940, 129995, 130032, 130042, 131072, 173792, 173824, 177977, 177984, 178206, 178208,
     183970, 183984, 191457, 194560, 195102, 196608, 201547, 917760, 918000};
-const size_t carat_unicode_print_n = sizeof carat_unicode_print / sizeof *carat_unicode_print;
+const size_t carat_pystr_print_n = sizeof carat_pystr_print / sizeof *carat_pystr_print;
 
 /* A capital sigma behind one of these becomes a final one. */
-const uint32_t carat_unicode_cased[] = {
+const uint32_t carat_pystr_cased[] = {
     65,     91,     97,     123,    170,    171,    181,    182,    186,    187,    192,    215,    216,
     247,    248,    443,    444,    448,    452,    660,    661,    688,    880,    884,    886,    888,
     891,    894,    895,    896,    902,    903,    904,    907,    908,    909,    910,    930,    931,
@@ -270,10 +270,10 @@ const uint32_t carat_unicode_cased[] = {
     120138, 120145, 120146, 120486, 120488, 120513, 120514, 120539, 120540, 120571, 120572, 120597, 120598,
     120629, 120630, 120655, 120656, 120687, 120688, 120713, 120714, 120745, 120746, 120771, 120772, 120780,
     122624, 122634, 122635, 122655, 125184, 125252, 127280, 127306, 127312, 127338, 127344, 127370};
-const size_t carat_unicode_cased_n = sizeof carat_unicode_cased / sizeof *carat_unicode_cased;
+const size_t carat_pystr_cased_n = sizeof carat_pystr_cased / sizeof *carat_pystr_cased;
 
 /* Looked through when a sigma asks whether it is final. */
-const uint32_t carat_unicode_ignorable[] = {
+const uint32_t carat_pystr_ignorable[] = {
     39,     40,     46,     47,     58,     59,     94,     95,     96,     97,     168,    169,    173,
     174,    175,    176,    180,    181,    183,    185,    688,    880,    884,    886,    890,    891,
     900,    902,    903,    904,    1155,   1162,   1369,   1370,   1375,   1376,   1425,   1470,   1471,
@@ -340,19 +340,19 @@ const uint32_t carat_unicode_ignorable[] = {
     121462, 121476, 121477, 121499, 121504, 121505, 121520, 122880, 122887, 122888, 122905, 122907, 122914,
     122915, 122917, 122918, 122923, 123184, 123198, 123566, 123567, 123628, 123632, 125136, 125143, 125252,
     125260, 127995, 128000, 917505, 917506, 917536, 917632, 917760, 918000};
-const size_t carat_unicode_ignorable_n = sizeof carat_unicode_ignorable / sizeof *carat_unicode_ignorable;
+const size_t carat_pystr_ignorable_n = sizeof carat_pystr_ignorable / sizeof *carat_pystr_ignorable;
 
 /* Digit zero of each set of ten decimal digits. */
-const uint32_t carat_unicode_zero[] = {
+const uint32_t carat_pystr_zero[] = {
     48,    1632,   1776,   1984,   2406,   2534,   2662,   2790,   2918,   3046,  3174,  3302,  3430,  3558,
     3664,  3792,   3872,   4160,   4240,   6112,   6160,   6470,   6608,   6784,  6800,  6992,  7088,  7232,
     7248,  42528,  43216,  43264,  43472,  43504,  43600,  44016,  65296,  66720, 68912, 69734, 69872, 69942,
     70096, 70384,  70736,  70864,  71248,  71360,  71472,  71904,  72016,  72784, 73040, 73120, 92768, 92864,
     93008, 120782, 120792, 120802, 120812, 120822, 123200, 123632, 125264, 130032};
-const size_t carat_unicode_zero_n = sizeof carat_unicode_zero / sizeof *carat_unicode_zero;
+const size_t carat_pystr_zero_n = sizeof carat_pystr_zero / sizeof *carat_pystr_zero;
 
 /* str.lower, one character to one. */
-const carat_case_run carat_unicode_lower[] = {
+const carat_case_run carat_pystr_lower[] = {
     {65, 90, 1, 32},           {192, 214, 1, 32},         {216, 222, 1, 32},
     {256, 302, 2, 1},          {306, 310, 2, 1},          {313, 327, 2, 1},
     {330, 374, 2, 1},          {376, 376, 1, -121},       {377, 381, 2, 1},
@@ -414,15 +414,15 @@ const carat_case_run carat_unicode_lower[] = {
     {66940, 66954, 1, 39},     {66956, 66962, 1, 39},     {66964, 66965, 1, 39},
     {68736, 68786, 1, 64},     {71840, 71871, 1, 32},     {93760, 93791, 1, 32},
     {125184, 125217, 1, 34}};
-const size_t carat_unicode_lower_n = sizeof carat_unicode_lower / sizeof *carat_unicode_lower;
+const size_t carat_pystr_lower_n = sizeof carat_pystr_lower / sizeof *carat_pystr_lower;
 
 /* The same, of characters that become several. */
-const carat_case_several carat_unicode_lower_several[] = {{304, {105, 775}}};
-const size_t carat_unicode_lower_several_n = sizeof carat_unicode_lower_several /
-                                             sizeof *carat_unicode_lower_several;
+const carat_case_several carat_pystr_lower_several[] = {{304, {105, 775}}};
+const size_t carat_pystr_lower_several_n = sizeof carat_pystr_lower_several /
+                                           sizeof *carat_pystr_lower_several;
 
 /* str.upper, one character to one. */
-const carat_case_run carat_unicode_upper[] = {
+const carat_case_run carat_pystr_upper[] = {
     {97, 122, 1, -32},         {181, 181, 1, 743},       {224, 246, 1, -32},        {248, 254, 1, -32},
     {255, 255, 1, 121},        {257, 303, 2, -1},        {305, 305, 1, -232},       {307, 311, 2, -1},
     {314, 328, 2, -1},         {331, 375, 2, -1},        {378, 382, 2, -1},         {383, 383, 1, -300},
@@ -472,10 +472,10 @@ const carat_case_run carat_unicode_upper[] = {
     {66600, 66639, 1, -40},    {66776, 66811, 1, -40},   {66967, 66977, 1, -39},    {66979, 66993, 1, -39},
     {66995, 67001, 1, -39},    {67003, 67004, 1, -39},   {68800, 68850, 1, -64},    {71872, 71903, 1, -32},
     {93792, 93823, 1, -32},    {125218, 125251, 1, -34}};
-const size_t carat_unicode_upper_n = sizeof carat_unicode_upper / sizeof *carat_unicode_upper;
+const size_t carat_pystr_upper_n = sizeof carat_pystr_upper / sizeof *carat_pystr_upper;
 
 /* The same, of characters that become several. */
-const carat_case_several carat_unicode_upper_several[] = {
+const carat_case_several carat_pystr_upper_several[] = {
     {223, {83, 83}},         {329, {700, 78}},        {496, {74, 780}},        {912, {921, 776, 769}},
     {944, {933, 776, 769}},  {1415, {1333, 1362}},    {7830, {72, 817}},       {7831, {84, 776}},
     {7832, {87, 778}},       {7833, {89, 778}},       {7834, {65, 702}},       {8016, {933, 787}},
@@ -502,5 +502,5 @@ const carat_case_several carat_unicode_upper_several[] = {
     {64258, {70, 76}},       {64259, {70, 70, 73}},   {64260, {70, 70, 76}},   {64261, {83, 84}},
     {64262, {83, 84}},       {64275, {1348, 1350}},   {64276, {1348, 1333}},   {64277, {1348, 1339}},
     {64278, {1358, 1350}},   {64279, {1348, 1341}}};
-const size_t carat_unicode_upper_several_n = sizeof carat_unicode_upper_several /
-                                             sizeof *carat_unicode_upper_several;
+const size_t carat_pystr_upper_several_n = sizeof carat_pystr_upper_several /
+                                           sizeof *carat_pystr_upper_several;

@@ -1,14 +1,8 @@
 /* Characters and case as Python's str and regex see them.                         SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/text/unicode.h"
+#include "runtime/text/pystr.h"
 
-#include "runtime/text/unicode_table.h"
-
-bool carat_is_space(uint32_t cp)
-{
-    return (cp >= 0x09 && cp <= 0x0d) || (cp >= 0x1c && cp <= 0x20) || cp == 0x85 || cp == 0xa0 ||
-           cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 || cp == 0x202f ||
-           cp == 0x205f || cp == 0x3000;
-}
+#include "runtime/base/unicode.h"
+#include "runtime/text/pystr_tables.h"
 
 /* How many of the sorted edges are at or before cp. */
 static size_t edges_before(const uint32_t *edge, size_t n, uint32_t cp)
@@ -31,18 +25,18 @@ static bool in_set(const uint32_t *edge, size_t n, uint32_t cp)
 
 bool carat_is_word(uint32_t cp)
 {
-    return in_set(carat_unicode_word, carat_unicode_word_n, cp);
+    return in_set(carat_pystr_word, carat_pystr_word_n, cp);
 }
 
 bool carat_is_printable(uint32_t cp)
 {
-    return in_set(carat_unicode_print, carat_unicode_print_n, cp);
+    return in_set(carat_pystr_print, carat_pystr_print_n, cp);
 }
 
 int carat_decimal(uint32_t cp)
 {
-    size_t at = edges_before(carat_unicode_zero, carat_unicode_zero_n, cp);
-    return at && cp - carat_unicode_zero[at - 1] < 10 ? (int)(cp - carat_unicode_zero[at - 1]) : -1;
+    size_t at = edges_before(carat_pystr_zero, carat_pystr_zero_n, cp);
+    return at && cp - carat_pystr_zero[at - 1] < 10 ? (int)(cp - carat_pystr_zero[at - 1]) : -1;
 }
 
 carat_span carat_strip(carat_span s)
@@ -53,7 +47,7 @@ carat_span carat_strip(carat_span s)
         uint32_t cp = 0xfffd;
         int skip, n = carat_utf8_get(p, end, &cp, &skip);
         const char *after = p + (n ? n : skip);
-        if (!n || !carat_is_space(cp)) {
+        if (!n || !carat_unicode_space(cp)) {
             begin = found ? begin : p;
             last = after;
             found = true;
@@ -105,8 +99,8 @@ static bool cased_after(const char *p, const char *end)
     while (p < end) {
         uint32_t cp = 0xfffd;
         int skip, n = carat_utf8_get(p, end, &cp, &skip);
-        if (!in_set(carat_unicode_ignorable, carat_unicode_ignorable_n, cp))
-            return in_set(carat_unicode_cased, carat_unicode_cased_n, cp);
+        if (!in_set(carat_pystr_ignorable, carat_pystr_ignorable_n, cp))
+            return in_set(carat_pystr_cased, carat_pystr_cased_n, cp);
         p += n ? n : skip;
     }
     return false;
@@ -119,8 +113,8 @@ static bool is_capital_sigma(uint32_t cp)
 
 void carat_lower(carat_str *out, carat_span s)
 {
-    const casing lower = {carat_unicode_lower, carat_unicode_lower_n, carat_unicode_lower_several,
-                          carat_unicode_lower_several_n};
+    const casing lower = {carat_pystr_lower, carat_pystr_lower_n, carat_pystr_lower_several,
+                          carat_pystr_lower_several_n};
     bool cased = false; /* what stands before, ignorable characters aside */
     for (const char *p = s.data, *end = s.data + s.len; p < end;) {
         uint32_t cp = 0xfffd;
@@ -131,16 +125,16 @@ void carat_lower(carat_str *out, carat_span s)
             put(out, cased && !cased_after(p + n, end) ? 0x3c2 : 0x3c3);
         else
             put_changed(out, &lower, cp);
-        if (!in_set(carat_unicode_ignorable, carat_unicode_ignorable_n, cp))
-            cased = in_set(carat_unicode_cased, carat_unicode_cased_n, cp);
+        if (!in_set(carat_pystr_ignorable, carat_pystr_ignorable_n, cp))
+            cased = in_set(carat_pystr_cased, carat_pystr_cased_n, cp);
         p += n ? n : skip;
     }
 }
 
 void carat_upper(carat_str *out, carat_span s)
 {
-    const casing upper = {carat_unicode_upper, carat_unicode_upper_n, carat_unicode_upper_several,
-                          carat_unicode_upper_several_n};
+    const casing upper = {carat_pystr_upper, carat_pystr_upper_n, carat_pystr_upper_several,
+                          carat_pystr_upper_several_n};
     for (const char *p = s.data, *end = s.data + s.len; p < end;) {
         uint32_t cp = 0;
         int skip, n = carat_utf8_get(p, end, &cp, &skip);
