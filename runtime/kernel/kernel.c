@@ -16,12 +16,12 @@ static const carat_kernels *const sets[] = {
 };
 enum { SETS = sizeof sets / sizeof *sets };
 
-/* What a set keeps at hand of a panel: codes as int16 at most, three tokens as int16, scales; a block of columns is never smaller
- * than some hundred, nor than a group. */
+/* What a set keeps at hand of a panel: codes as int16 at most, where sums begin, a token's codes, scales, running sums of some hundred
+ * tokens; a block of columns is never smaller than some hundred, nor than a group. */
 size_t carat_panel_bytes(size_t cols)
 {
     size_t padded = (cols + 63) / 64 * 64;
-    return padded * (2 * CARAT_PANEL_ROWS + 32) + (64 << 10);
+    return padded * 3 * CARAT_PANEL_ROWS + (96 << 10);
 }
 
 const carat_kernels *carat_kernels_at(size_t i)
