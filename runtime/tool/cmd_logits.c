@@ -81,27 +81,40 @@ static carat_tensor plan_tensor(carat_dtype dtype, const char *name, size_t n, u
     return t;
 }
 
+static carat_status add_tensor(sink *s, const char *name, size_t n, uint32_t cols, carat_err *err)
+{
+    const char *kept = carat_arena_copy(&s->arena, name, strlen(name), err);
+    if (!kept)
+        return CARAT_ENOMEM;
+    s->tensors[s->count++] = plan_tensor(CARAT_DT_F32, kept, n, cols);
+    return CARAT_OK;
+}
+
+static carat_status plan_taps(sink *s, const carat_model_info *info, size_t n, carat_err *err)
+{
+    carat_status st = add_tensor(s, "embed", n, info->hidden, err);
+    for (uint32_t i = 0; !st && i < info->layers; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "block.%" PRIu32, i);
+        st = add_tensor(s, name, n, info->hidden, err);
+        snprintf(name, sizeof name, "router.%" PRIu32, i);
+        if (!st && info->experts)
+            st = add_tensor(s, name, n, info->experts, err);
+    }
+    return st ? st : add_tensor(s, "norm", n, info->hidden, err);
+}
+
 static carat_status plan(sink *s, const carat_model_info *info, size_t n, bool taps, carat_err *err)
 {
-    size_t most = TAPS + (taps ? info->layers + 2 : 0);
+    size_t most = TAPS + (taps ? 2 * (size_t)info->layers + 2 : 0);
     s->tensors = carat_arena_alloc(&s->arena, most, sizeof *s->tensors, err);
     s->at = carat_arena_alloc(&s->arena, most, sizeof *s->at, err);
     if (!s->tensors || !s->at)
         return CARAT_ENOMEM;
     s->tensors[IDS] = plan_tensor(CARAT_DT_I64, "input_ids", n, 0);
     s->tensors[LOGITS] = plan_tensor(CARAT_DT_F32, "logits", n, info->vocab);
-    for (s->count = TAPS; s->count < most; s->count++) {
-        char name[32] = "embed";
-        if (s->count == most - 1)
-            strcpy(name, "norm");
-        else if (s->count > TAPS)
-            snprintf(name, sizeof name, "block.%zu", s->count - TAPS - 1);
-        const char *kept = carat_arena_copy(&s->arena, name, strlen(name), err);
-        if (!kept)
-            return CARAT_ENOMEM;
-        s->tensors[s->count] = plan_tensor(CARAT_DT_F32, kept, n, info->hidden);
-    }
-    return CARAT_OK;
+    s->count = TAPS;
+    return taps ? plan_taps(s, info, n, err) : CARAT_OK;
 }
 
 static carat_status begin(sink *s, const char *path, const args *a, carat_err *err)
@@ -281,7 +294,10 @@ const carat_cmd carat_cmd_logits = {
     .detail = "OUT holds input_ids I64 [n] and logits F32 [n, vocab] (after the soft-cap); with --taps also "
               "F32 [n, hidden]\n"
               "embed, block.0 ... block.L-1 (the residual stream behind each block) and norm (after the "
-              "final norm).",
+              "final norm);\n"
+              "of a mixture of experts also F32 [n, experts] router.0 ...: what each expert's output is "
+              "weighted with, 0 "
+              "where it was not chosen.",
     .example = "$ carat logits tests/golden/e2b --ids 2,17,9 --taps -o out.safetensors",
     .options = options,
     .args_size = sizeof(args),

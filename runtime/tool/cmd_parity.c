@@ -10,6 +10,7 @@
 #include "runtime/base/cmd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/str.h"
 #include "runtime/tool/compare.h"
 #include "runtime/tool/options.h"
 #include "runtime/tool/reference.h"
@@ -26,6 +27,7 @@ typedef struct stage {
     const char *name;
     const carat_tensor *want;
     size_t n;        /* rows of it */
+    bool router;     /* what experts are weighted with: 0 means not chosen */
     double largest;  /* magnitude in the reference */
     double *max_abs; /* [row] difference; infinity where ours is not a number */
     size_t *rows;    /* rows seen; NULL for logits, whose rows come from several threads */
@@ -64,6 +66,15 @@ typedef struct job {
 
 /* ---- collecting: called by the pass -------------------------------------------------------------------------- */
 
+/* Another expert than the reference's is infinitely far. */
+static double tap_difference(const stage *s, size_t row, size_t cols, const float *got)
+{
+    for (size_t i = 0; s->router && i < cols; i++)
+        if ((got[i] == 0) != (carat_tensor_f32(s->want, (uint64_t)row * cols + i) == 0))
+            return INFINITY;
+    return carat_row_difference(s->want, row, cols, got);
+}
+
 static void on_tap(void *ctx, const char *name, size_t pos, size_t rows, size_t cols, const float *data)
 {
     job *j = ctx;
@@ -72,7 +83,7 @@ static void on_tap(void *ctx, const char *name, size_t pos, size_t rows, size_t 
         if (strcmp(s->name, name))
             continue;
         for (size_t r = 0; r < rows; r++)
-            s->max_abs[pos + r] = carat_row_difference(s->want, pos + r, cols, data + r * cols);
+            s->max_abs[pos + r] = tap_difference(s, pos + r, cols, data + r * cols);
         *s->rows += rows;
     }
 }
@@ -124,6 +135,7 @@ static carat_status add_stage(job *j, const char *name, const carat_tensor *want
     if (!s->name || !s->max_abs || !s->rows)
         return CARAT_ENOMEM;
     s->want = want;
+    s->router = carat_starts(name, "router.");
     s->largest = carat_reference_largest(want);
     j->count++;
     return CARAT_OK;
@@ -143,7 +155,7 @@ static carat_status plan(job *j, uint32_t layers, carat_err *err)
     if (!j->target)
         return carat_fail(err, CARAT_EFORMAT,
                           "no tensor logits_bf16 in the reference: bf16 numerics are judged by it");
-    j->stages = carat_arena_alloc(&j->arena, (size_t)layers + 5, sizeof *j->stages, err);
+    j->stages = carat_arena_alloc(&j->arena, 2 * (size_t)layers + 5, sizeof *j->stages, err);
     j->klds = carat_arena_alloc(&j->arena, j->ref.ids.n, sizeof *j->klds, err);
     j->draft_klds = carat_arena_alloc(&j->arena, j->ref.taken.n + 1, sizeof *j->draft_klds, err);
     if (!j->stages || !j->klds || !j->draft_klds)
@@ -151,8 +163,11 @@ static carat_status plan(job *j, uint32_t layers, carat_err *err)
     carat_status st = add_tap(j, "embed", err);
     for (uint32_t i = 0; !st && i < layers; i++) {
         char name[24];
-        snprintf(name, sizeof name, "block.%" PRIu32, i);
+        snprintf(name, sizeof name, "router.%" PRIu32, i);
         st = add_tap(j, name, err);
+        snprintf(name, sizeof name, "block.%" PRIu32, i);
+        if (!st)
+            st = add_tap(j, name, err);
     }
     if (!st)
         st = add_tap(j, "norm", err);
@@ -427,7 +442,8 @@ const carat_cmd carat_cmd_parity = {
     .summary = "compares a forward pass with transformers, tap by tap",
     .usage = "MODEL --reference FILE [--draft MODEL] [--numerics f32|bf16] [--tolerance X]",
     .detail = "Runs the ids of the reference and compares the residual stream behind each block, the final "
-              "norm and the logits.\n"
+              "norm and the logits; of a\n"
+              "mixture of experts also what the routers chose.\n"
               "f32: every value within the tolerance, relative to the largest value of its tap. bf16: the "
               "mean KLD from\n"
               "transformers' bfloat16 run to ours, as a share of the KLD between transformers' own two runs "

@@ -58,14 +58,16 @@ static carat_status check(const carat_tensor *t, size_t rows, uint64_t cols, car
     return CARAT_OK;
 }
 
-/* Every tensor that this program would compare: embed, block.N, norm, with and without _bf16. */
+/* Every tensor that this program would compare: embed, block.N, norm, router.N, with and without _bf16. */
 static carat_status check_taps(const carat_reference *r, const carat_model_info *info, carat_err *err)
 {
     for (size_t i = 0; i < r->file.n; i++) {
         const carat_tensor *t = &r->file.tensors[i];
         bool tap = !strncmp(t->name, "block.", 6) || !strncmp(t->name, "embed", 5) ||
                    !strncmp(t->name, "norm", 4);
-        carat_status st = tap ? check(t, r->ids.n, info->hidden, err) : CARAT_OK;
+        bool router = info->experts && !strncmp(t->name, "router.", 7);
+        uint32_t cols = router ? info->experts : info->hidden;
+        carat_status st = tap || router ? check(t, r->ids.n, cols, err) : CARAT_OK;
         if (st)
             return st;
     }

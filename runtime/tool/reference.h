@@ -22,7 +22,7 @@ carat_status carat_reference_open(const char *path, const carat_model_info *info
                                   carat_err *err);
 void carat_reference_close(carat_reference *r);
 
-/* The tap `name` ("block.3"; with bf16 "block.3_bf16"), [n, hidden], or NULL. Shape and values were checked at open. */
+/* The tap `name` ("block.3"; with bf16 "block.3_bf16"), [n, hidden], of a router [n, experts], or NULL. Shape and values were checked at open. */
 const carat_tensor *carat_reference_tap(const carat_reference *r, const char *name, bool bf16);
 /* The largest magnitude of rows [0, n) of a tensor. */
 double carat_reference_largest(const carat_tensor *t);

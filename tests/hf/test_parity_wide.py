@@ -85,9 +85,16 @@ def full_widths():
 
 
 # ---- references made elsewhere ---------------------------------------------------------------------------------------
+def router_taps(path, dump, p):
+    """Chosen experts and their weights -> one weight for each expert."""
+    experts = json.load(open(os.path.join(path, "config.json")))["text_config"].get("num_experts")
+    chosen = {key.split(".")[3]: v.long() for key, v in dump.items() if key.startswith(p + "router.") and key.endswith(".ids")}
+    return {f"router.{i}": torch.zeros(len(v), experts).scatter_(1, v, dump[f"{p}router.{i}.weights"]) for i, v in chosen.items()}
+
+
 def shared_fixtures():
-    """../shared/data/parity/{e2b,dense31}: another maker's checkpoints and dumps, brought into the layout of hf-reference."""
-    for name in ("e2b", "dense31"):
+    """../shared/data/parity/{e2b,dense31,moe,unified}: another maker's checkpoints and dumps, brought into the layout of hf-reference."""
+    for name in ("e2b", "dense31", "moe", "unified"):
         path = os.path.join(SHARED, "data", "parity", name)
         if not os.path.isdir(path):
             skip(f"fixture {name}: {os.path.normpath(path)} is not there")
@@ -99,6 +106,7 @@ def shared_fixtures():
                 out = {"input_ids": dump[p + "input_ids"].long(), "logits": dump[p + "logits"],
                        "logits_bf16": dump[p + "logits_bf16"].float(), "embed": dump[p + "embed"], "norm": dump[p + "final_norm"]}
                 out.update({key.replace(p + "hidden", "block"): v for key, v in dump.items() if key.startswith(p + "hidden.")})
+                out.update(router_taps(path, dump, p))
                 save_file({k: v.contiguous().clone() for k, v in out.items()}, file)
                 result = parity(path, file)
                 check(result["passed"], f"fixture {name}.{n}: {result['first_divergence']}")

@@ -13,7 +13,9 @@ from importlib.util import module_from_spec, spec_from_loader
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import Gemma4Config, Gemma4ForCausalLM, Gemma4ForConditionalGeneration, Gemma4TextConfig
+from transformers import (Gemma4Config, Gemma4ForCausalLM, Gemma4ForConditionalGeneration, Gemma4TextConfig, Gemma4UnifiedConfig,
+                          Gemma4UnifiedForConditionalGeneration, Gemma4UnifiedTextConfig)
+from transformers.models.gemma4_unified.modeling_gemma4_unified import Gemma4UnifiedForCausalLM
 
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()
@@ -73,12 +75,35 @@ def draw(seed, family):
                 tied=r.random() < 0.9)
 
 
+def draw_moe(seed, special=""):
+    """A mixture of experts; every fourth one in a body like E2B's (per-layer inputs, shared K/V), which no release has.
+    special: "ties" (experts in pairs that are the same), "one" (all tokens choose one expert), "all" (every expert is chosen),
+    "single" (there is one expert)."""
+    body = "e2b" if seed % 4 == 3 else "31b"
+    spec, r = draw(seed, body), random.Random(f"moe{seed}")
+    experts = {"single": 1, "ties": r.choice([4, 6, 12])}.get(special) or r.choice([2, 3, 4, 5, 8, 8, 16, 33])
+    top = {"one": 1, "all": experts, "single": 1, "ties": r.choice([1, 3])}.get(special) or r.randint(1, min(8, experts))
+    spec["text"].update(enable_moe_block=True, num_experts=experts, top_k_experts=top, moe_intermediate_size=r.choice([8, 20, 24, 32, 40, 72]))
+    spec.update(family="moe", special=special)
+    return spec
+
+
+def draw_unified(seed):
+    """The 12B: K = V, another class."""
+    spec = draw(seed, "31b")
+    for key in ("hidden_size_per_layer_input", "vocab_size_per_layer_input"):
+        del spec["text"][key]
+    spec["family"] = "12b"
+    return spec
+
+
 def describe(spec):
     t = spec["text"]
     pattern = "".join("F" if k == FULL else "s" for k in t["layer_types"])
     if t["num_kv_shared_layers"]:
         pattern = pattern[:-t["num_kv_shared_layers"]] + "|" + pattern[-t["num_kv_shared_layers"]:]
-    marks = [spec["form"], "text-only" if spec["text_only"] else "", "shards" if spec["shards"] else "",
+    moe = f"{t['top_k_experts']} of {t['num_experts']} experts, {t['moe_intermediate_size']} wide" if t.get("enable_moe_block") else ""
+    marks = [moe, spec.get("special"), spec["form"], "text-only" if spec["text_only"] else "", "shards" if spec["shards"] else "",
              "unused-kv" if spec["unused_kv"] else "", "" if spec["tied"] else "untied",
              "" if spec["dtype"] == "bfloat16" else spec["dtype"]]
     return (f"H{t['hidden_size']} {pattern} {t['num_attention_heads']}/{t['num_key_value_heads']}"
@@ -93,6 +118,10 @@ def fill(name, t, spec, g):
 
     if name.endswith("layer_scalar"):
         return 0.6 + 0.5 * torch.rand(t.shape, generator=g)
+    if name.endswith("per_expert_scale"):
+        return 0.5 + torch.rand(t.shape, generator=g)
+    if name.endswith("router.proj.weight"):
+        return normal(1.5)  # its input has length 1: logits spread over a few units
     if t.ndim == 1:
         if name.endswith(("model.norm.weight", "language_model.norm.weight")):
             # random signs: otherwise the tied head makes each token predict itself
@@ -105,6 +134,8 @@ def fill(name, t, spec, g):
     if "embed_tokens_per_layer" in name:
         width = spec["text"]["hidden_size_per_layer_input"]
     w = normal(width ** -0.5)
+    if t.ndim == 3:  # fused experts
+        return w
     w[:, torch.randint(0, t.shape[1], (1,), generator=g)] *= 3  # an outlier column
     return w
 
@@ -117,7 +148,31 @@ def randomize(model, spec):
             if name == "lm_head.weight" and spec["tied"]:
                 continue
             state[name].copy_(fill(name, state[name], spec, g))
+        if spec.get("special") == "ties":
+            pair_experts(state)
+        if spec.get("special") == "one":
+            choose_one(state)
     model.tie_weights()
+
+
+def pair_experts(state):
+    """Experts 2i and 2i + 1 become the same: their probabilities tie, and whichever is taken, the result is one."""
+    for name, t in state.items():
+        if ".router.proj." in name or ".per_expert_scale" in name or ".experts." in name:
+            t[1::2] = t[0::2]
+
+
+def choose_one(state):
+    """The last expert wins everywhere: channel 0 of the stream is positive, nothing but layer_scalar changes it, the routers look at it."""
+    for name, t in state.items():
+        if name.endswith("embed_tokens.weight"):
+            t[:, 0] = 2
+        elif ".post_" in name:
+            t[0] = 0
+        elif name.endswith("router.scale"):
+            t[0] = 1
+        elif name.endswith("router.proj.weight"):
+            t[:, 0], t[-1, 0] = -400, 400
 
 
 def released_keys(config, spec):
@@ -144,12 +199,14 @@ def add_unused_kv(path, spec):
 
 def build(spec, path):
     """Makes and saves the checkpoint of `spec` in the directory `path`."""
+    unified = spec["family"] == "12b"
     if spec["text_only"]:
-        model = Gemma4ForCausalLM(Gemma4TextConfig(**spec["text"], tie_word_embeddings=spec["tied"]))
+        cls, text = (Gemma4UnifiedForCausalLM, Gemma4UnifiedTextConfig) if unified else (Gemma4ForCausalLM, Gemma4TextConfig)
+        model = cls(text(**spec["text"], tie_word_embeddings=spec["tied"]))
     else:
-        config = Gemma4Config(text_config={**spec["text"], "tie_word_embeddings": spec["tied"]}, vision_config=None, audio_config=None,
-                              tie_word_embeddings=spec["tied"])
-        model = Gemma4ForConditionalGeneration(config)
+        cls, whole = (Gemma4UnifiedForConditionalGeneration, Gemma4UnifiedConfig) if unified else (Gemma4ForConditionalGeneration, Gemma4Config)
+        model = cls(whole(text_config={**spec["text"], "tie_word_embeddings": spec["tied"]}, vision_config=None, audio_config=None,
+                          tie_word_embeddings=spec["tied"]))
     randomize(model, spec)
     limit = "50GB"
     model.to(getattr(torch, spec["dtype"]))
