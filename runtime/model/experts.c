@@ -2,8 +2,6 @@
  *
  * Fused (transformers): gate_up_proj [experts, 2 * inner, hidden], of each expert first the gate's rows, then the up's; down_proj
  * [experts, hidden, inner]. Apart (vLLM's loader, packed checkpoints): experts.E.gate_proj, up_proj, down_proj. */
-#include <stdio.h>
-#include <string.h>
 #include "runtime/kernel/kernel.h"
 #include "runtime/model/moe.h"
 
@@ -38,17 +36,15 @@ static void bind_fused(const carat_model *m, uint32_t layer, carat_expert *x)
     }
 }
 
-static carat_status find_part(const carat_model *m, uint32_t layer, uint32_t e, const char *part,
-                              carat_weight *w, carat_err *err)
+static carat_status find_part(const carat_model *m, carat_role role, const uint32_t at[2], carat_weight *w,
+                              carat_err *err)
 {
-    const carat_config *c = &m->config;
-    bool down = strcmp(part, "down_proj") == 0;
-    uint64_t rows = down ? c->hidden : c->expert_intermediate,
-             cols = down ? c->expert_intermediate : c->hidden;
+    const carat_slot *s = carat_slot_of(role);
+    uint64_t dim[4];
     char name[160];
-    snprintf(name, sizeof name, "%slayers.%u.experts.%u.%s", c->text_prefix, (unsigned)layer, (unsigned)e,
-             part);
-    carat_status st = carat_weight_find(m->store, name, rows, cols, w, err);
+    carat_slot_name_at(s, &m->config, at, true, name);
+    carat_slot_shape(s, &m->config, at[0], dim);
+    carat_status st = carat_weight_find(m->store, name, dim[0], dim[1], w, err);
     if (!st && !w->format)
         st = carat_fail(err, CARAT_EFORMAT, "tensor %s.weight is missing", name);
     return st;
@@ -76,11 +72,12 @@ static carat_status check_alike(uint32_t layer, uint32_t e, const carat_weight *
 static carat_status bind_apart(const carat_model *m, uint32_t layer, carat_expert *x, carat_err *err)
 {
     for (uint32_t e = 0; e < m->config.experts; e++) {
-        carat_status st = find_part(m, layer, e, "gate_proj", &x[e].gate, err);
+        const uint32_t at[2] = {layer, e};
+        carat_status st = find_part(m, CARAT_ROLE_EXPERT_GATE, at, &x[e].gate, err);
         if (!st)
-            st = find_part(m, layer, e, "up_proj", &x[e].up, err);
+            st = find_part(m, CARAT_ROLE_EXPERT_UP, at, &x[e].up, err);
         if (!st)
-            st = find_part(m, layer, e, "down_proj", &x[e].down, err);
+            st = find_part(m, CARAT_ROLE_EXPERT_DOWN, at, &x[e].down, err);
         if (!st)
             st = check_alike(layer, e, &x[e].gate, &x->gate, err);
         if (!st)
@@ -97,7 +94,7 @@ carat_status carat_experts_bind(carat_model *m, uint32_t layer, carat_expert **o
 {
     carat_expert *x = carat_arena_alloc(&m->arena, m->config.experts, sizeof *x, err);
     carat_status st = x ? CARAT_OK : CARAT_ENOMEM;
-    if (x && fused(m, CARAT_ROLE_EXPERTS_GATE_UP, layer))
+    if (x && !m->config.layer[layer].experts_apart)
         bind_fused(m, layer, x); /* shapes and types were checked by carat_slots_check */
     else if (x)
         st = bind_apart(m, layer, x, err);
