@@ -296,8 +296,8 @@ const carat_cmd carat_cmd_logits = {
               "embed, block.0 ... block.L-1 (the residual stream behind each block) and norm (after the "
               "final norm);\n"
               "of a mixture of experts also F32 [n, experts] router.0 ...: what each expert's output is "
-              "weighted with, 0 "
-              "where it was not chosen.",
+              "weighted with,\n"
+              "0 where it was not chosen.",
     .example = "$ carat logits tests/golden/e2b --ids 2,17,9 --taps -o out.safetensors",
     .options = options,
     .args_size = sizeof(args),
