@@ -140,16 +140,35 @@ typedef struct carat_sync_request {
 } carat_sync_request;
 
 /* Makes the timeline exactly ids[0..n), keeping the longest prefix that it shares with what is cached
- * (positions
- * >= logits_from are computed anew). The result is the same bits whatever was cached, for any thread count.
- */
+ * (positions >= logits_from are computed anew). What syncs compute has the same bits for any thread count,
+ * batch and history of syncs; positions that steps appended keep theirs. */
 carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err);
-/* Row n-1 of the last sync, [vocab], or NULL if it was not wanted. Borrowed until the next sync. */
-const float *carat_session_logits(const carat_session *s);
+
+/* A step appends n >= 1 ids to each listed sequence in one pass over the weights and keeps the logits of all
+ * rows, in the order of `steps`: decoding (n = 1), or the check of a draft. A row's bits are those of appending
+ * its ids one by one, alone, with any number of threads. (They differ from sync's in the last places where
+ * weights are floats: products of few tokens sum in another order.) No allocation. On failure no sequence has
+ * changed. */
+typedef struct carat_step {
+    uint32_t sequence; /* none twice */
+    const int32_t *ids;
+    size_t n; /* over all sequences at most CARAT_STEP_ROWS */
+} carat_step;
+carat_status carat_session_step(carat_session *s, const carat_step *steps, size_t count, carat_err *err);
+/* Drops what lies behind the first n positions: always possible for n = 0 and to undo the last step; else
+ * CARAT_EUSAGE if sliding layers have lost the window in front of n. */
+carat_status carat_session_trim(carat_session *s, uint32_t sequence, size_t n, carat_err *err);
+/* Makes `to` the first n positions of `from`, copying their cache; refused where trimming `from` would be. */
+carat_status carat_session_fork(carat_session *s, uint32_t from, uint32_t to, size_t n, carat_err *err);
+
+/* Row i of the last step, [vocab], or NULL; after a sync row 0 is position n-1, if it was wanted. Borrowed
+ * until the next sync or step. */
+const float *carat_session_row(const carat_session *s, size_t i);
+const float *carat_session_logits(const carat_session *s); /* the last such row */
 /* log of the sum of exp(logits[i]) over the vocabulary, in f64: logits[i] minus it is the log-probability of i. */
 double carat_session_log_sum(const carat_session *s, const float *logits);
 size_t carat_session_length(const carat_session *s, uint32_t sequence); /* positions in the timeline */
-size_t carat_session_computed(const carat_session *s); /* positions the last sync had to compute */
+size_t carat_session_computed(const carat_session *s); /* positions the last sync or step computed */
 
 /* ---- sampling
  * ----------------------------------------------------------------------------------------------- */

@@ -82,16 +82,24 @@ static struct widths widths_of(const carat_session *s)
     return w;
 }
 
+static void carve_caches(carat_session *s, carat_carver *c)
+{
+    for (uint32_t i = 0; i < s->sequences; i++) {
+        carat_cache cache;
+        carat_cache_carve(&cache, &s->shape, c);
+        if (s->line)
+            s->line[i].cache = cache;
+    }
+}
+
 static void carve_timelines(carat_session *s, carat_carver *c)
 {
-    carat_timeline *line = carat_carve(c, s->sequences, sizeof *line);
+    s->line = carat_carve(c, s->sequences, sizeof *s->line);
     for (uint32_t i = 0; i < s->sequences; i++) {
-        carat_timeline t = {.ids = carat_carve(c, s->context, sizeof *t.ids)};
-        carat_cache_carve(&t.cache, &s->shape, c);
-        if (line)
-            line[i] = t;
+        int32_t *ids = carat_carve(c, s->context, sizeof *ids);
+        if (s->line)
+            s->line[i].ids = ids;
     }
-    s->line = line;
 }
 
 static size_t scratch_bytes(const carat_session *s, const struct widths *w)
@@ -169,7 +177,9 @@ static carat_status lay_out(carat_session *s, void *memory, carat_plan *plan, ca
 {
     carat_carver c = {memory, 0, false};
     carve_timelines(s, &c);
-    plan->kv = c.used;
+    plan->scratch = c.used;
+    carve_caches(s, &c);
+    plan->kv = c.used - plan->scratch;
     carve_activations(s, &c);
     plan->scratch = c.used - plan->kv;
     if (c.overflow || c.used > SIZE_MAX / 2)

@@ -54,7 +54,8 @@ struct carat_session {
     size_t scratch_stride;
 
     size_t computed;
-    const float *last; /* logits of row n - 1, or NULL */
+    size_t kept,
+        kept_from; /* rows of logits, and of x behind the final norm, that the last call left, from row kept_from on */
 };
 
 /* carat_session_open for a drafter whose target runs in `lender`, which must outlive it: one row a pass, same numerics, kernels
@@ -84,6 +85,10 @@ typedef struct carat_pass {
     void *ctx;
     atomic_bool bad; /* a logit was NaN */
 } carat_pass;
+
+/* Row i of the last step behind the final norm, [hidden]; after a sync, row 0 is the last position, if its logits were
+ * wanted. NULL where carat_session_row is. Borrowed until the next sync or step. */
+const float *carat_session_hidden(const carat_session *s, size_t i);
 
 /* Runs the pass on the session's team. */
 void carat_pass_run(carat_pass *p);

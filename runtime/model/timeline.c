@@ -7,7 +7,17 @@
 
 const float *carat_session_logits(const carat_session *s)
 {
-    return s->last;
+    return s->kept ? carat_session_row(s, s->kept - 1) : NULL;
+}
+
+const float *carat_session_row(const carat_session *s, size_t i)
+{
+    return i < s->kept ? s->logits + (s->kept_from + i) * s->m->config.vocab : NULL;
+}
+
+const float *carat_session_hidden(const carat_session *s, size_t i)
+{
+    return i < s->kept ? s->x + (s->kept_from + i) * s->m->config.hidden : NULL;
 }
 
 const float *carat_session_hidden(const carat_session *s, size_t i)
@@ -82,10 +92,10 @@ static size_t keep(const carat_session *s, const carat_timeline *t, const carat_
     return holds(s, t, n) ? n : 0;
 }
 
-/* Positions [0, n) are written: they are valid, and the rings have lost what is behind them. */
-static void note_written(const carat_session *s, carat_timeline *t, size_t n)
+/* Positions [0, end) were written, of which [0, n) are valid: the rings have lost what is behind them. */
+static void note_written(const carat_session *s, carat_timeline *t, size_t n, size_t end)
 {
-    size_t low = carat_cache_low(&s->shape, n);
+    size_t low = carat_cache_low(&s->shape, end);
     t->n = n;
     t->low = low > t->low ? low : t->low;
 }
@@ -100,10 +110,9 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
     size_t from = r->logits_from < r->n && !r->logits ? r->n - 1 : r->logits_from;
     memcpy(t->ids, r->ids, r->n * sizeof *t->ids);
     t->n = pos;
-    s->last = NULL;
+    s->kept = 0;
     if (pos == 0)
         t->low = 0;
-    bool few = r->n - pos == 1;
     while (pos < r->n) {
         size_t n = r->n - pos < s->batch ? r->n - pos : s->batch;
         size_t wanted = from <= pos ? 0 : from - pos < n ? from - pos : n;
@@ -114,12 +123,11 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
                         .n = n,
                         .first = r->tap ? 0 : wanted,
                         .wanted = wanted,
-                        .few = few,
                         .logits = r->logits,
                         .tap = r->tap,
                         .ctx = r->ctx};
         carat_pass_run(&p);
-        note_written(s, t, pos + n);
+        note_written(s, t, pos + n, pos + n);
         if (p.bad) {
             t->n = 0;
             return carat_fail(
@@ -128,9 +136,107 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
                 pos, pos + n - 1);
         }
         pos += n;
-        if (pos == r->n && wanted < n)
-            s->last = s->logits + (n - 1 - wanted) % CARAT_LOGIT_ROWS * s->m->config.vocab;
+        if (pos == r->n && wanted < n) {
+            s->kept_from = (n - 1 - wanted) % CARAT_LOGIT_ROWS;
+            s->kept = 1;
+        }
     }
     s->computed = r->n - kept;
+    return CARAT_OK;
+}
+
+/* ---- steps --------------------------------------------------------------------------------------------------- */
+
+static carat_status check_steps(const carat_session *s, const carat_step *steps, size_t count, carat_err *err)
+{
+    size_t rows = 0;
+    carat_status st;
+    if (!count)
+        return carat_fail(err, CARAT_EUSAGE, "a step of no sequence: at least one is needed");
+    for (size_t i = 0; i < count; i++) {
+        const carat_step *p = &steps[i];
+        if ((st = check_sequence(s, p->sequence, err)) ||
+            (st = check_ids(s, s->line[p->sequence].n, p->ids, p->n, err)))
+            return st;
+        rows += p->n < CARAT_STEP_ROWS ? p->n : CARAT_STEP_ROWS + 1;
+        if (rows > CARAT_STEP_ROWS)
+            return carat_fail(err, CARAT_EUSAGE, "a step of %zu rows or more: at most %d", rows,
+                              CARAT_STEP_ROWS);
+        for (size_t j = 0; j < i; j++)
+            if (steps[j].sequence == p->sequence)
+                return carat_fail(err, CARAT_EUSAGE, "sequence %" PRIu32 " stands twice in one step",
+                                  p->sequence);
+    }
+    return CARAT_OK;
+}
+
+carat_status carat_session_step(carat_session *s, const carat_step *steps, size_t count, carat_err *err)
+{
+    carat_status st = check_steps(s, steps, count, err);
+    if (st)
+        return st;
+    carat_span span[CARAT_STEP_ROWS];
+    carat_pass p = {.s = s, .span = span, .spans = count, .few = true};
+    for (size_t i = 0; i < count; i++) {
+        carat_timeline *t = &s->line[steps[i].sequence];
+        memcpy(t->ids + t->n, steps[i].ids, steps[i].n * sizeof *t->ids);
+        span[i] = (carat_span){t, p.n, steps[i].n, t->n};
+        p.n += steps[i].n;
+    }
+    s->kept = 0;
+    carat_pass_run(&p);
+    for (size_t i = 0; i < count; i++)
+        note_written(s, &s->line[steps[i].sequence], span[i].pos + (p.bad ? 0 : span[i].n),
+                     span[i].pos + span[i].n);
+    if (p.bad)
+        return carat_fail(err, CARAT_EFORMAT,
+                          "a logit of a step is not a number: the weights hold NaN or overflow");
+    s->kept_from = 0;
+    s->kept = s->computed = p.n;
+    return CARAT_OK;
+}
+
+static carat_status check_cut(const carat_session *s, uint32_t sequence, size_t n, carat_err *err)
+{
+    carat_status st = check_sequence(s, sequence, err);
+    if (st)
+        return st;
+    const carat_timeline *t = &s->line[sequence];
+    if (n > t->n)
+        return carat_fail(err, CARAT_EUSAGE, "sequence %" PRIu32 " has %zu positions, not %zu", sequence,
+                          t->n, n);
+    if (n && !holds(s, t, n))
+        return carat_fail(err, CARAT_EUSAGE,
+                          "sequence %" PRIu32
+                          " cannot go on from position %zu: its sliding layers hold nothing "
+                          "before %zu; sync it",
+                          sequence, n, t->low);
+    return CARAT_OK;
+}
+
+carat_status carat_session_trim(carat_session *s, uint32_t sequence, size_t n, carat_err *err)
+{
+    carat_status st = check_cut(s, sequence, n, err);
+    if (st)
+        return st;
+    s->line[sequence].n = n;
+    if (!n)
+        s->line[sequence].low = 0;
+    return CARAT_OK;
+}
+
+carat_status carat_session_fork(carat_session *s, uint32_t from, uint32_t to, size_t n, carat_err *err)
+{
+    carat_status st;
+    if ((st = check_cut(s, from, n, err)) || (st = check_sequence(s, to, err)))
+        return st;
+    if (from == to)
+        return carat_session_trim(s, to, n, err);
+    const carat_timeline *a = &s->line[from];
+    carat_timeline *b = &s->line[to];
+    memcpy(b->ids, a->ids, n * sizeof *b->ids);
+    b->n = n;
+    b->low = n ? a->low : 0;
+    carat_cache_copy(&a->cache, &b->cache, b->low, n);
     return CARAT_OK;
 }

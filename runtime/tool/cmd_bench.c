@@ -150,7 +150,7 @@ static void fill_ids(struct bench *b, size_t n, uint64_t seed)
             b->ids[i] = 0;
 }
 
-static carat_status step(struct bench *b, size_t n, size_t from, carat_err *err)
+static carat_status sync_to(struct bench *b, size_t n, size_t from, carat_err *err)
 {
     carat_sync_request r = {.ids = b->ids, .n = n, .logits_from = from};
     return carat_session_sync(b->session, &r, err);
@@ -162,14 +162,15 @@ static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err 
     size_t warm = t->depth + (t->decode && !t->depth), n = warm + t->tokens;
     carat_status st = CARAT_OK;
     fill_ids(b, n, (uint64_t)b->a->common.seed + rep * 7919 + t->depth);
-    if (warm && (st = step(b, warm, warm, err)))
+    if (warm && (st = sync_to(b, warm, warm, err)))
         return st;
     double before = carat_probe_read(b->team, b->probe_data, b->probe_bytes), start = carat_now();
     if (!t->decode)
-        st = step(b, n, n - 1, err);
+        st = sync_to(b, n, n - 1, err);
     for (size_t i = 1; t->decode && i <= t->tokens && !st; i++)
-        st = carat_interrupted() ? carat_fail(err, CARAT_EINTR, "interrupted")
-                                 : step(b, warm + i, warm + i - 1, err);
+        st = carat_interrupted()
+                 ? carat_fail(err, CARAT_EINTR, "interrupted")
+                 : carat_session_step(b->session, &(carat_step){0, b->ids + warm + i - 1, 1}, 1, err);
     double seconds = carat_now() - start, after = carat_probe_read(b->team, b->probe_data, b->probe_bytes);
     if (st)
         return st;
@@ -196,8 +197,8 @@ static carat_status measure(struct bench *b, carat_err *err)
     b->int8_peak = carat_probe_int8(b->kern, b->team, &b->int8_name);
     b->f32_peak = carat_probe_f32(b->kern, b->team, &b->f32_name);
     fill_ids(b, 2, 1);
-    carat_status st = step(b, 2, 1,
-                           err); /* touches the weights: the first run would pay for the page faults */
+    carat_status st = sync_to(b, 2, 1,
+                              err); /* touches the weights: the first run would pay for the page faults */
     for (size_t i = 0; i < b->n_tests && !st; i++)
         for (size_t r = 0; r < repeats && !st; r++) {
             st = once(b, &b->test[i], r, err);

@@ -166,7 +166,9 @@ static carat_status generate(struct run *r, carat_err *err)
         if (carat_interrupted())
             return carat_fail(err, CARAT_EINTR, "interrupted after %zu tokens", r->n - r->n_prompt);
         carat_sync_request q = {.ids = r->ids, .n = r->n, .logits_from = r->n - 1};
-        carat_status st = carat_session_sync(r->session, &q, err);
+        carat_step next = {.ids = r->ids + r->n - 1, .n = 1};
+        carat_status st = r->n == r->n_prompt ? carat_session_sync(r->session, &q, err)
+                                              : carat_session_step(r->session, &next, 1, err);
         if (st)
             return st;
         carat_history h = {r->ids, r->n_prompt, r->n};
