@@ -38,7 +38,7 @@ static void add_forms(carat_feed *f, const carat_weight *const *w, size_t nw, bo
 
 carat_feed carat_feed_open(carat_session *s, float *x, size_t cols, const carat_weight *const *w, size_t nw)
 {
-    struct carving c = {s->acts, 0, s->batch};
+    struct carving c = {s->acts, 0, s->rows};
     carat_feed f = {.x = x, .cols = cols};
     add_forms(&f, w, nw, s->numerics == CARAT_INT8, &c);
     return f;
