@@ -54,16 +54,13 @@ struct carat_session {
     size_t scratch_stride;
 
     size_t computed;
-    size_t kept,
-        kept_from; /* rows of logits, and of x behind the final norm, that the last call left, from row kept_from on */
+    size_t kept_from, kept; /* which rows of logits, and of x behind the final norm, the last call left */
 };
 
 /* carat_session_open for a drafter whose target runs in `lender`, which must outlive it: one row a pass, same numerics, kernels
  * and number of threads. That the two fit together has been checked. */
 carat_status carat_session_open_lent(const carat_model *m, const carat_session *lender, carat_session **out,
                                      carat_err *err);
-/* The hidden state after the final norm of the i-th row of logits that the last pass kept, [hidden]. */
-const float *carat_session_hidden(const carat_session *s, size_t i);
 
 /* Rows [row, row + n) of a pass: positions [pos, pos + n) of one timeline. */
 typedef struct carat_span {

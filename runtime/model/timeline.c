@@ -20,11 +20,6 @@ const float *carat_session_hidden(const carat_session *s, size_t i)
     return i < s->kept ? s->x + (s->kept_from + i) * s->m->config.hidden : NULL;
 }
 
-const float *carat_session_hidden(const carat_session *s, size_t i)
-{
-    return s->x + i * s->m->config.hidden;
-}
-
 double carat_session_log_sum(const carat_session *s, const float *logits)
 {
     uint32_t n = s->m->config.vocab;
