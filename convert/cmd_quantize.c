@@ -13,7 +13,7 @@
 
 typedef struct args {
     carat_common common;
-    const char *scheme, *embeddings, *ple, *method, *report;
+    const char *scheme, *experts, *embeddings, *ple, *method, *report;
     carat_opt_list set;
     uint64_t memory;
     bool dry_run, force;
@@ -24,6 +24,8 @@ static const carat_opt options[] = {
      "matrices of the blocks; `carat list schemes`"},
     {"set", 0, CARAT_OPT_LIST, offsetof(args, set), "REGEX=SCHEME",
      "another scheme for modules whose name matches; the last wins"},
+    {"experts", 0, CARAT_OPT_TEXT, offsetof(args, experts), "SCHEME",
+     "experts (default: as --scheme); bf16 or keep leaves them fused"},
     {"embeddings", 0, CARAT_OPT_TEXT, offsetof(args, embeddings), "SCHEME",
      "token table and head (default: keep)"},
     {"ple", 0, CARAT_OPT_TEXT, offsetof(args, ple), "SCHEME", "per-layer embedding table (default: keep)"},
@@ -50,7 +52,7 @@ typedef struct job {
 
 static carat_status open_job(const args *a, job *j, carat_err *err)
 {
-    const carat_recipe_args ask = {a->scheme, a->embeddings, a->ple, a->set.item, a->set.n};
+    const carat_recipe_args ask = {a->scheme, a->experts, a->embeddings, a->ple, a->set.item, a->set.n};
     const char *src = a->common.pos[0];
     carat_status st;
     j->a = a;

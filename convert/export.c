@@ -10,7 +10,6 @@
 #include "convert/pipeline.h"
 #include "runtime/base/file.h"
 
-enum { FIXED_META = 4 };
 static const uint64_t shard_bytes = 5000000000u; /* as transformers: 5 GB */
 static const uint64_t default_memory = 512u << 20;
 
@@ -20,30 +19,51 @@ typedef struct meta {
     carat_arena arena;
 } meta;
 
-/* Values of the hashes are pointers into e->sha256, which is filled in later: their lengths do not change. */
-static carat_status make_meta(const carat_export *e, meta *m, carat_err *err)
+/* Adds a pair unless its key is there; room has been made. */
+static void put(meta *m, const char *key, const char *value)
 {
-    size_t files = e->hash ? carat_store_files(e->store) : 0;
-    m->pair = carat_arena_alloc(&m->arena, 2 * (FIXED_META + files), sizeof *m->pair, err);
-    if (!m->pair)
-        return CARAT_ENOMEM;
-    const char *const fixed[2 * FIXED_META] = {
-        "format",       "pt",      "carat.version", CARAT_VERSION,
-        "carat.scheme", e->scheme, "carat.method",  e->method ? e->method->name : "none"};
-    memcpy(m->pair, fixed, sizeof fixed);
-    m->n = FIXED_META;
-    for (size_t i = 0; i < files; i++, m->n++) {
+    for (size_t i = 0; i < m->n; i++)
+        if (strcmp(m->pair[2 * i], key) == 0)
+            return;
+    m->pair[2 * m->n] = key;
+    m->pair[2 * m->n++ + 1] = value;
+}
+
+/* Values of the hashes are pointers into e->sha256, which is filled in later: their lengths do not change. */
+static carat_status put_hashes(const carat_export *e, meta *m, carat_err *err)
+{
+    for (size_t i = 0; i < carat_store_files(e->store); i++) {
         carat_str key = CARAT_STR_INIT;
         carat_str_printf(&key, "source.sha256.%s", carat_path_base(carat_store_file(e->store, i)));
-        m->pair[2 * m->n] = key.failed ? NULL : carat_arena_copy(&m->arena, key.data, key.len, err);
+        const char *copy = key.failed ? NULL : carat_arena_copy(&m->arena, key.data, key.len, err);
         carat_str_free(&key);
-        if (!m->pair[2 * m->n])
+        if (!copy)
             return carat_fail(err, CARAT_ENOMEM, "out of memory for the metadata");
         memset(e->sha256[i], '0', 64);
         e->sha256[i][64] = 0;
-        m->pair[2 * m->n + 1] = e->sha256[i];
+        put(m, copy, e->sha256[i]);
     }
     return CARAT_OK;
+}
+
+static carat_status make_meta(const carat_export *e, meta *m, carat_err *err)
+{
+    const char *const fixed[][2] = {{"format", "pt"},
+                                    {"carat.version", CARAT_VERSION},
+                                    {"carat.scheme", e->scheme},
+                                    {"carat.method", e->method ? e->method->name : "none"}};
+    enum { N_FIXED = sizeof fixed / sizeof fixed[0] };
+    const char *key, *value;
+    size_t room = N_FIXED + (e->hash ? carat_store_files(e->store) : 0), n = 0;
+    while (e->keep_meta && carat_store_meta_at(e->store, n, &key, &value))
+        n++;
+    if (!(m->pair = carat_arena_alloc(&m->arena, 2 * (room + n), sizeof *m->pair, err)))
+        return CARAT_ENOMEM;
+    for (size_t i = 0; i < n && carat_store_meta_at(e->store, i, &key, &value); i++)
+        put(m, key, value);
+    for (size_t i = 0; i < N_FIXED; i++)
+        put(m, fixed[i][0], fixed[i][1]);
+    return e->hash ? put_hashes(e, m, err) : CARAT_OK;
 }
 
 static carat_status fill(carat_export *e, carat_shards *shards, const char *dir, const meta *m,

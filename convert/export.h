@@ -13,6 +13,7 @@ typedef struct carat_export {
     const carat_method *method; /* NULL when nothing is coded */
     const carat_common *common;
     bool force;
+    bool keep_meta;           /* the same weights: the source's metadata goes along, whoever wrote it */
     uint64_t memory;          /* 0: 512 MiB */
     bool hash;                /* hash the source files into sha256 and the metadata */
     char (*sha256)[65];       /* [files of the store] */

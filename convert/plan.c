@@ -1,4 +1,4 @@
-/* Plans: rows, their output tensors, and the plan of convert.                      SPDX-License-Identifier: Apache-2.0 */
+/* Plans: rows and their output tensors.                                            SPDX-License-Identifier: Apache-2.0 */
 #include "convert/plan.h"
 
 #include <stdlib.h>
@@ -34,9 +34,13 @@ carat_row *carat_plan_row(carat_plan_table *p, const carat_tensor *t, const char
     return r;
 }
 
-/* One output tensor named MODULE + suffix (suffix NULL: the name of the source tensor). */
-static carat_status add_part(carat_plan_table *p, carat_row *row, const char *suffix, carat_tensor shape,
-                             carat_err *err)
+const char *carat_plan_text(carat_plan_table *p, const char *text, carat_err *err)
+{
+    return carat_arena_copy(&p->arena, text, strlen(text), err);
+}
+
+carat_status carat_plan_add(carat_plan_table *p, carat_row *row, const char *name, carat_tensor shape,
+                            carat_err *err)
 {
     carat_status st = carat_grow((void **)&p->parts, &p->cap_parts, p->n_parts + 1, sizeof *p->parts, err);
     if (st)
@@ -49,22 +53,27 @@ static carat_status add_part(carat_plan_table *p, carat_row *row, const char *su
     if (!fits || !carat_mul_u64(n, carat_dtype_size(shape.dtype), &part.t.bytes))
         return carat_fail(err, CARAT_EFORMAT, "tensor %s: more bytes than 64 bits can count", row->name);
     part.t.name = row->name;
-    if (suffix) {
-        carat_str name = CARAT_STR_INIT;
-        carat_str_printf(&name, "%s%s", row->module, suffix);
-        if (!(st = carat_str_check(&name, err)) &&
-            !(part.t.name = carat_arena_copy(&p->arena, name.data, name.len, err)))
-            st = CARAT_ENOMEM;
-        carat_str_free(&name);
-        if (st)
-            return st;
-    }
+    if (name && !(part.t.name = carat_plan_text(p, name, err)))
+        return CARAT_ENOMEM;
     if (!row->n_parts)
         row->part = (uint32_t)p->n_parts;
     row->n_parts++;
     row->after += part.t.bytes;
     p->parts[p->n_parts++] = part;
     return CARAT_OK;
+}
+
+/* One output tensor named MODULE + suffix. */
+static carat_status add_part(carat_plan_table *p, carat_row *row, const char *suffix, carat_tensor shape,
+                             carat_err *err)
+{
+    carat_str name = CARAT_STR_INIT;
+    carat_str_printf(&name, "%s%s", row->module, suffix);
+    carat_status st = carat_str_check(&name, err);
+    if (!st)
+        st = carat_plan_add(p, row, name.data, shape, err);
+    carat_str_free(&name);
+    return st;
 }
 
 static carat_status code_parts(carat_plan_table *p, carat_row *row, carat_err *err)
@@ -100,10 +109,10 @@ carat_status carat_plan_parts(carat_plan_table *p, carat_row *row, carat_err *er
     } else if (row->got.kind == CARAT_SCHEME_FLOAT && row->got.dtype != same.dtype) {
         row->action = CARAT_ACTION_CAST;
         row->dtype = same.dtype = row->got.dtype;
-        st = add_part(p, row, NULL, same, err);
+        st = carat_plan_add(p, row, NULL, same, err);
     } else {
         row->action = CARAT_ACTION_COPY;
-        st = add_part(p, row, NULL, same, err);
+        st = carat_plan_add(p, row, NULL, same, err);
     }
     p->before += row->before;
     p->after += row->after;
@@ -123,85 +132,5 @@ carat_status carat_plan_check(const carat_plan_table *p, carat_err *err)
             st = carat_fail(err, CARAT_EFORMAT, "two tensors of the source would both become %s", name);
     }
     carat_table_free(&names);
-    return st;
-}
-
-/* ---- convert ------------------------------------------------------------------------------------------------ */
-
-/* The module of a tensor name and what stands behind it: one of the parts of a packed matrix, ".weight", or "". */
-static const char *split(const char *name, carat_str *module)
-{
-    static const char *const parts[] = {".weight_packed", ".weight_scale", ".weight_shape", ".weight"};
-    const char *part = "";
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !*part; i++)
-        if (carat_ends(name, parts[i]))
-            part = parts[i];
-    carat_str_clear(module);
-    carat_str_add(module, name, strlen(name) - strlen(part));
-    return part;
-}
-
-static const carat_tensor *find_part(const carat_store *s, const char *module, const char *part,
-                                     carat_str *scratch)
-{
-    carat_str_clear(scratch);
-    carat_str_printf(scratch, "%s%s", module, part);
-    return scratch->failed ? NULL : carat_store_find(s, scratch->data);
-}
-
-static bool is_float(carat_dtype t)
-{
-    return carat_format_of_dtype(t) != NULL;
-}
-
-static carat_status convert_row(const carat_store *s, const carat_tensor *t, const carat_dtype *dtype,
-                                carat_plan_table *p, carat_err *err)
-{
-    carat_str module = CARAT_STR_INIT, scratch = CARAT_STR_INIT;
-    const char *part = split(t->name, &module);
-    bool codes = !strcmp(part, ".weight_packed") ||
-                 (!strcmp(part, ".weight") && find_part(s, module.data, ".weight_scale", &scratch));
-    bool helper = (!strcmp(part, ".weight_scale") || !strcmp(part, ".weight_shape")) &&
-                  (find_part(s, module.data, ".weight_packed", &scratch) ||
-                   find_part(s, module.data, ".weight", &scratch));
-    carat_row *row = NULL;
-    carat_status st = carat_str_check(&module, err);
-    if (st || (dtype && helper)) /* a helper belongs to the row of its codes */
-        goto out;
-    if (!(row = carat_plan_row(p, t, module.data, err))) {
-        st = CARAT_ENOMEM;
-        goto out;
-    }
-    if (dtype && codes) {
-        if ((st = carat_weight_find(s, module.data, 0, 0, &row->w, err)))
-            goto out;
-        row->dtype = *dtype;
-        row->before = carat_weight_bytes(&row->w);
-        row->got = (carat_scheme){"", CARAT_SCHEME_FLOAT, *dtype, 0, 0};
-    } else if (dtype && is_float(t->dtype)) {
-        row->got = (carat_scheme){"", CARAT_SCHEME_FLOAT, *dtype, 0, 0};
-    } else if (dtype) {
-        row->why = "not a float tensor: carried";
-    }
-    st = carat_plan_parts(p, row, err);
-out:
-    carat_str_free(&module);
-    carat_str_free(&scratch);
-    return st;
-}
-
-carat_status carat_plan_convert(const carat_store *s, const carat_dtype *dtype, carat_plan_table *out,
-                                carat_err *err)
-{
-    carat_plan_table p = {0};
-    carat_status st = CARAT_OK;
-    for (size_t i = 0; !st && i < carat_store_count(s); i++)
-        st = convert_row(s, carat_store_at(s, i), dtype, &p, err);
-    if (!st)
-        st = carat_plan_check(&p, err);
-    if (st)
-        carat_plan_free(&p);
-    else
-        *out = p;
     return st;
 }

@@ -2,13 +2,14 @@
  *
  * Rules, in this order:
  *   1. A slot's policy or the last matching --set says what is wanted.
- *   2. Matrices of the text model can be packed; norms, scalars, towers and 3-D expert stacks are carried as they are.
- *      A --set that reaches no matrix at all, or an expert stack, is an error: it asked for something that is not done.
- *   3. A group size that does not divide the width: asked for by --set, an error; by --scheme, the largest smaller group
- *      that does, or else the tensor is kept.
+ *   2. Matrices can be packed, those of the towers only when a --set names them; norms, scalars, convolutions are carried as
+ *      they are. A --set that reaches no matrix at all is an error: it asked for something that is not done.
+ *   3. A group size that does not divide the width: asked for by name (--set, --experts), an error; by --scheme, the
+ *      largest smaller group that does, or else the tensor is kept.
  *   4. What vLLM fuses into one matrix (q, k, v; gate, up) ends with one scheme. A --set for one of them carries the others
- *      along; two that disagree are an error. The unused k and v of KV-shared layers go along too: vLLM loads them. */
-#include "convert/plan.h"
+ *      along; two that disagree are an error. The unused k and v of KV-shared layers go along too: vLLM loads them.
+ *   5. The experts of a layer are decided as one: plan_experts.h. */
+#include "convert/plan_experts.h"
 
 #include <string.h>
 
@@ -20,27 +21,29 @@ static const char *role_name(const carat_slot *slot)
     const char *name = slot->name;
     if (slot->home == CARAT_HOME_MEDIA)
         return carat_starts(name, "audio_") || carat_starts(name, "embed_audio.") ? "audio" : "vision";
+    switch (slot->role) {
+    case CARAT_ROLE_EXPERT_GATE:
+        return "experts.gate_proj";
+    case CARAT_ROLE_EXPERT_UP:
+        return "experts.up_proj";
+    case CARAT_ROLE_EXPERT_DOWN:
+        return "experts.down_proj";
+    default:
+        break;
+    }
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         name += carat_starts(name, prefixes[i]) ? strlen(prefixes[i]) : 0;
     return name;
-}
-
-static bool is_expert_stack(const carat_row *row)
-{
-    return row->slot &&
-           (row->slot->role == CARAT_ROLE_EXPERTS_GATE_UP || row->slot->role == CARAT_ROLE_EXPERTS_DOWN);
 }
 
 /* Can this tensor be stored packed at all? If not, `why`. */
 static bool can_pack(const carat_row *row, const char **why)
 {
     const carat_slot *s = row->slot;
-    if (!s || s->home == CARAT_HOME_MEDIA)
-        *why = "outside the text model: carried as it is";
-    else if (is_expert_stack(row))
-        *why = "3-D expert stack: kept, packing experts is not in this build";
-    else if (!s->matrix || row->src->ndim != 2)
-        *why = s->why ? s->why : "not a matrix";
+    if (!s)
+        *why = "unknown: carried as it is";
+    else if (!s->matrix)
+        *why = s->why;
     else if (!row->w.format)
         *why = "not a float tensor: carried";
     else
@@ -58,15 +61,13 @@ static carat_status grant(const carat_recipe *r, carat_row *row, carat_err *err)
 {
     const carat_scheme *want = &row->wanted;
     const char *why = NULL;
+    char asker[200];
     row->got = *want;
     if (want->kind == CARAT_SCHEME_KEEP) {
         row->why = row->rule >= 0 ? "kept by --set" : row->slot ? row->slot->why : "carried as it is";
         return CARAT_OK;
     }
     if (!can_pack(row, &why)) {
-        if (row->rule >= 0 && is_expert_stack(row) && carat_scheme_packs(want))
-            return carat_fail(err, CARAT_ESUPPORT, "%s: --set '%s': %s", row->name,
-                              carat_recipe_rule(r, (size_t)row->rule), why);
         row->got = carat_scheme_keep;
         row->why = why;
         return CARAT_OK;
@@ -77,50 +78,77 @@ static carat_status grant(const carat_recipe *r, carat_row *row, carat_err *err)
                           row->name);
     if (carat_scheme_fits(want, row->w.cols))
         return CARAT_OK;
-    if (row->rule >= 0)
-        return carat_fail(err, CARAT_ESUPPORT,
-                          "%s: width %" PRIu64 " does not fit %s, asked for by --set '%s'", row->name,
-                          row->w.cols, want->name, carat_recipe_rule(r, (size_t)row->rule));
-    row->got = carat_scheme_nearest(want, row->w.cols);
-    row->why = row->got.kind == CARAT_SCHEME_KEEP
-                   ? "no group size divides its width: kept"
-                   : "the wanted group does not divide its width: the next smaller one";
+    carat_scheme near = carat_scheme_nearest(want, row->w.cols);
+    bool packs = carat_scheme_packs(&near);
+    carat_recipe_asker(r, row->slot, row->rule, asker);
+    if (row->strict)
+        return carat_fail(err, CARAT_ESUPPORT, "%s: width %" PRIu64 " does not fit %s, asked for by %s%s%s",
+                          row->name, row->w.cols, want->name, asker, packs ? "; the next that fits: " : "",
+                          packs ? near.name : "");
+    row->got = near;
+    row->why = packs ? "the wanted group does not divide its width: the next smaller one"
+                     : "no group size divides its width: kept";
     return CARAT_OK;
+}
+
+static void take_matrix(carat_row *row, const carat_tensor *t)
+{
+    if (t->ndim == 2 && carat_format_of_dtype(t->dtype))
+        row->w = (carat_weight){.format = carat_format_of_dtype(t->dtype),
+                                .data = t->data,
+                                .rows = t->dim[0],
+                                .cols = t->dim[1],
+                                .row_bytes = t->dim[1] * carat_dtype_size(t->dtype)};
+}
+
+/* experts: what was decided for their layer; NULL for any other tensor. */
+static carat_status make_row(const carat_recipe *r, const carat_tensor *t, const carat_match *m,
+                             const carat_layer_experts *experts, carat_plan_table *p, carat_err *err)
+{
+    carat_row *row = carat_plan_row(p, t, m->slot ? m->base : t->name, err);
+    if (!row)
+        return CARAT_ENOMEM;
+    row->slot = m->slot;
+    row->layer = m->layer;
+    take_matrix(row, t);
+    if (experts) {
+        row->wanted = experts->wanted;
+        row->got = experts->got;
+        row->rule = experts->rule;
+        row->why = m->slot->matrix && !carat_scheme_packs(&row->got) ? m->slot->why : experts->why;
+        return CARAT_OK;
+    }
+    carat_wish wish = carat_recipe_ask(r, row->slot, row->module);
+    row->wanted = wish.scheme;
+    row->rule = wish.rule;
+    row->strict = wish.strict;
+    return grant(r, row, err);
 }
 
 static carat_status make_rows(const carat_config *c, const carat_store *s, const carat_recipe *r,
                               carat_plan_table *p, carat_err *err)
 {
-    for (size_t i = 0; i < carat_store_count(s); i++) {
+    carat_layer_experts *experts = carat_arena_alloc(&p->arena, c->layers, sizeof *experts, err);
+    carat_status st = experts ? CARAT_OK : CARAT_ENOMEM;
+    if (!st && c->moe)
+        st = carat_plan_experts(c, r, experts, err);
+    for (size_t i = 0; !st && i < carat_store_count(s); i++) {
         const carat_tensor *t = carat_store_at(s, i);
-        carat_match m;
+        carat_match m = {.slot = NULL};
         bool known = carat_slot_match(c, t->name, &m);
         if (known && (carat_starts(m.part, ".weight_") || (t->dtype == CARAT_DT_I8 && m.slot->matrix)))
             return carat_fail(err, CARAT_ESUPPORT,
                               "%s: quantized already; decode it first: carat convert SRC OUT --dtype bf16",
                               t->name);
-        carat_row *row = carat_plan_row(p, t, known ? m.base : t->name, err);
-        if (!row)
-            return CARAT_ENOMEM;
-        if (known) {
-            row->slot = m.slot;
-            row->layer = m.layer;
-            row->role = role_name(m.slot);
-        }
-        if (t->ndim == 2 && carat_format_of_dtype(t->dtype))
-            row->w = (carat_weight){.format = carat_format_of_dtype(t->dtype),
-                                    .data = t->data,
-                                    .rows = t->dim[0],
-                                    .cols = t->dim[1],
-                                    .row_bytes = t->dim[1] * carat_dtype_size(t->dtype)};
-        carat_wish wish = carat_recipe_ask(r, row->slot, row->module);
-        row->wanted = wish.scheme;
-        row->rule = wish.rule;
-        carat_status st = grant(r, row, err);
-        if (st)
-            return st;
+        const carat_layer_experts *what = carat_is_experts(m.slot) ? &experts[m.layer] : NULL;
+        if (what && !m.slot->matrix && carat_scheme_packs(&what->got))
+            st = carat_plan_take_apart(p, c, t, &m, what, err);
+        else
+            st = make_row(r, t, &m, what, p, err);
     }
-    return CARAT_OK;
+    for (size_t i = 0; i < p->n_rows; i++)
+        p->rows[i].role = p->rows[i].slot ? role_name(p->rows[i].slot) : p->rows[i].role;
+    return st;
 }
 
 /* ---- rule 2: every --set must reach something ---------------------------------------------------------------- */
@@ -132,9 +160,10 @@ static carat_status check_rules(const carat_recipe *r, const carat_plan_table *p
         const char *why = NULL, *first_why = NULL;
         bool reached = false;
         for (size_t i = 0; i < p->n_rows && !reached; i++) {
-            if (!carat_recipe_matches(r, rule, p->rows[i].module))
+            const carat_row *row = &p->rows[i];
+            if (!carat_recipe_matches(r, rule, row->slot, row->module) && row->rule != (int)rule)
                 continue;
-            reached = can_pack(&p->rows[i], &why);
+            reached = carat_is_experts(p->rows[i].slot) || can_pack(&p->rows[i], &why);
             if (!first) {
                 first = &p->rows[i];
                 first_why = why;

@@ -18,11 +18,11 @@ typedef struct loader {
     bool loads;
 } loader;
 
-/* Tables: is an embedding table packed? Schemes: how many different ones, counted up to two. */
+/* What loaders care about. mixed: transformers decodes all dense modules by the first scheme of the config, which is right for
+ * another one only if it has as many bits and no group size of its own (a scale per row broadcasts). */
 typedef struct packing {
-    const carat_scheme *first;
-    size_t schemes;
-    bool tables;
+    const carat_scheme *first, *grouped;
+    bool mixed, tables, experts;
 } packing;
 
 static packing packing_of(const carat_plan_table *p)
@@ -30,14 +30,16 @@ static packing packing_of(const carat_plan_table *p)
     packing k = {0};
     for (size_t i = 0; i < p->n_rows; i++) {
         const carat_row *row = &p->rows[i];
-        if (!carat_scheme_packs(&row->got))
+        const carat_scheme *s = &row->got;
+        if (!carat_scheme_packs(s))
             continue;
-        k.tables = k.tables || row->slot->policy == CARAT_POLICY_EMBEDDING ||
-                   row->slot->policy == CARAT_POLICY_PLE;
-        if (!k.first)
-            k.first = &row->got;
-        if (k.schemes < 2 && (k.schemes == 0 || !carat_scheme_equal(k.first, &row->got)))
-            k.schemes++;
+        carat_policy policy = row->slot->policy;
+        k.tables = k.tables || policy == CARAT_POLICY_EMBEDDING || policy == CARAT_POLICY_PLE;
+        k.experts = k.experts || policy == CARAT_POLICY_EXPERTS;
+        k.first = k.first ? k.first : s;
+        k.grouped = k.grouped || !s->group ? k.grouped : s;
+        k.mixed = k.mixed || s->bits != k.first->bits || s->kind != k.first->kind ||
+                  (s->group && s->group != k.grouped->group);
     }
     return k;
 }
@@ -47,20 +49,25 @@ static size_t loaders(const carat_plan_table *p, loader out[MAX_LOADERS])
     static const char hf[] = "transformers 5.23 + compressed-tensors 0.20", plain[] = "from_pretrained(OUT)";
     static const char dequantize[] =
         "from_pretrained(OUT, quantization_config=CompressedTensorsConfig(dequantize=True))";
+    static const char fused[] =
+        "fails: transformers reads experts fused and unpacked only; --experts bf16 makes such a checkpoint";
     packing k = packing_of(p);
     if (!k.first) {
         out[0] = (loader){"transformers 5.23", plain, "nothing is packed: an ordinary checkpoint", true};
         return 1;
     }
     out[0] = (loader){hf, plain,
-                      k.tables ? "fails: transformers cannot decode a packed embedding table this way"
-                               : "stays packed until the first forward; code x scale is exact in f32",
-                      !k.tables};
+                      k.experts  ? fused
+                      : k.tables ? "fails: transformers cannot decode a packed embedding table this way"
+                                 : "stays packed until the first forward; code x scale is exact in f32",
+                      !k.tables && !k.experts};
     out[1] = (loader){
         hf, dequantize,
-        k.schemes > 1 ? "fails: transformers decodes everything by the first scheme, and there are several"
-                      : "decoded while loading; code x scale is rounded to the type of the scales",
-        k.schemes == 1};
+        k.experts ? fused
+        : k.mixed
+            ? "fails: transformers decodes everything by the first scheme, and bits or group sizes differ"
+            : "decoded while loading; code x scale is rounded to the type of the scales",
+        !k.mixed && !k.experts};
     out[2] = (loader){"vLLM", "--model OUT",
                       k.tables ? "by its source, not run here; packed embedding tables need a recent version"
                                : "by its source, not run here",
@@ -149,7 +156,8 @@ static totals count(const carat_plan_table *p)
     totals t = {0};
     for (size_t i = 0; i < p->n_rows; i++) {
         const carat_row *row = &p->rows[i];
-        uint64_t n = row->src->bytes / carat_dtype_size(row->src->dtype);
+        uint64_t n = row->w.format ? row->w.rows * row->w.cols
+                                   : row->src->bytes / carat_dtype_size(row->src->dtype);
         t.weights += n;
         if (row->action == CARAT_ACTION_CODE) {
             t.packed += n;
@@ -199,8 +207,9 @@ void carat_report_table(const carat_quantize_report *r, bool each, FILE *f)
         hf = hf || (l[i].loads && carat_starts(l[i].program, "transformers"));
     }
     if (!hf)
-        fputs("  for transformers: one scheme everywhere, or a decoded copy by `carat convert OUT COPY "
-              "--dtype bf16`\n",
+        fputs("  for transformers: one scheme everywhere (the tables too, or kept), or a decoded copy by "
+              "`carat "
+              "convert OUT COPY --dtype bf16`\n",
               f);
 }
 
@@ -225,8 +234,9 @@ static void write_row(const carat_row *row, bool dry, carat_jw *w)
     key_text(w, "role", row->role);
     carat_jw_key(w, "shape");
     carat_jw_open(w, '[');
-    for (uint32_t i = 0; i < row->src->ndim; i++)
-        carat_jw_u64(w, row->src->dim[i]);
+    const uint64_t matrix[2] = {row->w.rows, row->w.cols};
+    for (uint32_t i = 0; i < (row->w.format ? 2 : row->src->ndim); i++)
+        carat_jw_u64(w, row->w.format ? matrix[i] : row->src->dim[i]);
     carat_jw_close(w);
     key_text(w, "dtype", carat_dtype_name(row->src->dtype));
     key_text(w, "wanted", row->wanted.name);
@@ -265,6 +275,7 @@ static void write_recipe(const carat_quantize_report *r, carat_jw *w)
 {
     const carat_recipe_args *a = carat_recipe_describe(r->recipe);
     key_text(w, "scheme", a->scheme);
+    key_text(w, "experts", a->experts);
     key_text(w, "embeddings", a->embeddings);
     key_text(w, "ple", a->ple);
     carat_jw_key(w, "set");

@@ -157,7 +157,7 @@ static void store_floats(const carat_task_env *e, carat_task *t, const float *x,
         return;
     }
     size_t size = carat_dtype_size(row->dtype);
-    t->status = carat_shards_put(e->shards, row->part, first * size, out, n * size, &t->err);
+    t->status = carat_shards_put(e->shards, row->part, row->at + first * size, out, n * size, &t->err);
 }
 
 static void do_cast(const carat_task_env *e, carat_task *t, uint8_t *scratch)

@@ -2,6 +2,7 @@
 #include "quantize/recipe.h"
 
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ typedef struct rule {
 
 struct carat_recipe {
     carat_recipe_args args;
-    carat_scheme scheme, embeddings, ple;
+    carat_scheme scheme, experts, embeddings, ple;
+    bool experts_named;
     carat_arena arena;
     rule *rules;
     size_t n;
@@ -55,10 +57,13 @@ carat_status carat_recipe_open(const carat_recipe_args *args, carat_recipe **out
     if (!r)
         return CARAT_ENOMEM;
     r->args = *args;
+    r->experts_named = args->experts != NULL;
+    r->args.experts = args->experts ? args->experts : args->scheme;
     r->args.embeddings = args->embeddings ? args->embeddings : "keep";
     r->args.ple = args->ple ? args->ple : "keep";
     carat_status st;
     if ((st = carat_scheme_parse(r->args.scheme, &r->scheme, err)) ||
+        (st = carat_scheme_parse(r->args.experts, &r->experts, err)) ||
         (st = carat_scheme_parse(r->args.embeddings, &r->embeddings, err)) ||
         (st = carat_scheme_parse(r->args.ple, &r->ple, err)))
         goto out;
@@ -96,18 +101,32 @@ void carat_recipe_close(carat_recipe *r)
 carat_wish carat_recipe_ask(const carat_recipe *r, const carat_slot *slot, const char *module)
 {
     for (size_t i = r->n; i-- > 0;)
-        if (carat_recipe_matches(r, i, module))
-            return (carat_wish){r->rules[i].scheme, (int)i};
+        if (carat_recipe_matches(r, i, slot, module))
+            return (carat_wish){r->rules[i].scheme, (int)i, true};
     switch (slot ? slot->policy : CARAT_POLICY_KEEP) {
     case CARAT_POLICY_LINEAR:
-        return (carat_wish){r->scheme, -1};
+        return (carat_wish){r->scheme, -1, false};
+    case CARAT_POLICY_EXPERTS:
+        return (carat_wish){r->experts, -1, r->experts_named};
     case CARAT_POLICY_EMBEDDING:
-        return (carat_wish){r->embeddings, -1};
+        return (carat_wish){r->embeddings, -1, false};
     case CARAT_POLICY_PLE:
-        return (carat_wish){r->ple, -1};
+        return (carat_wish){r->ple, -1, false};
     default:
-        return (carat_wish){carat_scheme_keep, -1};
+        return (carat_wish){carat_scheme_keep, -1, false};
     }
+}
+
+void carat_recipe_asker(const carat_recipe *r, const carat_slot *slot, int set, char out[200])
+{
+    const char *const options[] = {"the policy", "--scheme", "--embeddings", "--ple",
+                                   r->experts_named ? "--experts" : "--scheme"};
+    const char *const schemes[] = {"", r->args.scheme, r->args.embeddings, r->args.ple, r->args.experts};
+    carat_policy p = slot ? slot->policy : CARAT_POLICY_KEEP;
+    if (set >= 0)
+        snprintf(out, 200, "--set '%.180s'", r->rules[set].text);
+    else
+        snprintf(out, 200, "%s %.100s", options[p], schemes[p]);
 }
 
 size_t carat_recipe_rules(const carat_recipe *r)
@@ -120,8 +139,12 @@ const char *carat_recipe_rule(const carat_recipe *r, size_t i)
     return r->rules[i].text;
 }
 
-bool carat_recipe_matches(const carat_recipe *r, size_t i, const char *module)
+bool carat_recipe_matches(const carat_recipe *r, size_t i, const carat_slot *slot, const char *module)
 {
+    const char *text = r->rules[i].text;
+    bool tower = slot && slot->home == CARAT_HOME_MEDIA;
+    if (tower && !strstr(text, "vision") && !strstr(text, "audio") && !strstr(text, "tower"))
+        return false;
     return regexec(&r->rules[i].re, module, 0, NULL, 0) == 0;
 }
 

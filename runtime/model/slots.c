@@ -422,6 +422,27 @@ static bool has_module(const carat_store *s, const char *base)
     return false;
 }
 
+/* No stack of experts in this layer, but a matrix of one. */
+static bool has_apart(const carat_config *c, const carat_store *s, uint32_t layer)
+{
+    static const carat_role stacks[] = {CARAT_ROLE_EXPERTS_GATE_UP, CARAT_ROLE_EXPERTS_DOWN};
+    static const carat_role matrices[] = {CARAT_ROLE_EXPERT_GATE, CARAT_ROLE_EXPERT_UP,
+                                          CARAT_ROLE_EXPERT_DOWN};
+    char name[160];
+    bool found = false;
+
+    for (size_t k = 0; k < sizeof stacks / sizeof *stacks; k++) {
+        carat_slot_name(carat_slot_of(stacks[k]), c, layer, false, name);
+        if (carat_store_find(s, name))
+            return false;
+    }
+    for (uint32_t i = 0; !found && i < 3 * c->experts; i++) {
+        carat_slot_name_at(carat_slot_of(matrices[i % 3]), c, (const uint32_t[2]){layer, i / 3}, true, name);
+        found = has_module(s, name);
+    }
+    return found;
+}
+
 void carat_slots_adopt(carat_config *c, const carat_store *s)
 {
     char name[160];
@@ -435,8 +456,6 @@ void carat_slots_adopt(carat_config *c, const carat_store *s)
     }
     c->class_names = c->kind == CARAT_KIND_UNIFIED && (has_module(s, "model.embed_vision.patch_dense") ||
                                                        has_module(s, "embed_vision.patch_dense"));
-    for (uint32_t l = 0; c->moe && l < c->layers; l++) {
-        carat_slot_name(carat_slot_of(CARAT_ROLE_EXPERT_GATE), c, l, true, name);
-        c->layer[l].experts_apart = has_module(s, name);
-    }
+    for (uint32_t l = 0; c->moe && l < c->layers; l++)
+        c->layer[l].experts_apart = has_apart(c, s, l);
 }

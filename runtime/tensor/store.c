@@ -486,3 +486,13 @@ const char *carat_store_meta(const carat_store *s, const char *key)
             return f->meta[2 * i + 1];
     return NULL;
 }
+
+bool carat_store_meta_at(const carat_store *s, size_t i, const char **key, const char **value)
+{
+    const carat_st_file *f = &s->files[0].content;
+    if (i >= f->n_meta)
+        return false;
+    *key = f->meta[2 * i];
+    *value = f->meta[2 * i + 1];
+    return true;
+}

@@ -27,5 +27,7 @@ const char *carat_store_file(const carat_store *s, size_t file); /* its path */
 uint64_t carat_store_bytes(const carat_store *s);                /* of all tensors */
 /* From the first file's __metadata__, or NULL. */
 const char *carat_store_meta(const carat_store *s, const char *key);
+/* Pair i of it; false past the end. */
+bool carat_store_meta_at(const carat_store *s, size_t i, const char **key, const char **value);
 
 #endif
