@@ -73,15 +73,20 @@ static void router_row(const carat_work *w, uint32_t l, size_t t)
     carat_feed_put(w, &f, t);
 }
 
+/* Does p = a go before p = b of a lower index? */
+static bool before(float a, float b)
+{
+    return b != b ? a == a : a > b;
+}
+
 void carat_moe_choose(const float *p, uint32_t n, uint32_t top, uint32_t *choice)
 {
     uint32_t have = 0;
-    for (uint32_t i = 0; i < n;
-         i++) { /* choice[0..have) in order of rank; the last one falls out when it is full */
-        if (have == top && !(p[i] > p[choice[top - 1]]) && !(isnan(p[choice[top - 1]]) && !isnan(p[i])))
+    for (uint32_t i = 0; i < n; i++) { /* choice[0, have) by rank; when it is full, the last one falls out */
+        if (have == top && !before(p[i], p[choice[top - 1]]))
             continue;
         uint32_t at = have < top ? have++ : top - 1;
-        for (; at > 0 && (p[i] > p[choice[at - 1]] || (isnan(p[choice[at - 1]]) && !isnan(p[i]))); at--)
+        for (; at > 0 && before(p[i], p[choice[at - 1]]); at--)
             choice[at] = choice[at - 1];
         choice[at] = i;
     }

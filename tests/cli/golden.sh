@@ -1,6 +1,6 @@
 # The golden checkpoints against what transformers computed for them: every tap, every kernel set, both numerics, greedy text.
 cd "$ROOT/tests/golden"
-for model in e2b dense31 text; do
+for model in e2b dense31 text moe unified; do
     ids=$(sed -n 's/^prompt: //p' $model/greedy.txt)
     for kernels in ref auto; do
         for numerics in f32 bf16; do

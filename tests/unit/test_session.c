@@ -10,7 +10,7 @@
 
 enum { TOKENS = 70 };
 
-static const char *const models[] = {"e2b", "dense31"};
+static const char *const models[] = {"e2b", "dense31", "moe"};
 
 static carat_model *open_model(const char *name)
 {
@@ -149,18 +149,20 @@ static void no_allocation(void **state)
     (void)state;
     if (!COUNTED)
         skip();
-    carat_model *m = open_model("e2b");
-    int32_t ids[TOKENS];
-    make_ids(m, ids, TOKENS);
-    carat_session *s = open_session(m, (carat_session_options){.threads = 2});
-    sync_to(s, ids, 20, 19); /* OpenMP makes its threads once */
-    sync_to(s, ids, 21, 20);
-    size_t before = allocations;
-    for (size_t n = 22; n <= TOKENS; n++)
-        sync_to(s, ids, n, n - 1);
-    assert_int_equal(allocations, before);
-    carat_session_close(s);
-    carat_model_close(m);
+    for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
+        carat_model *m = open_model(models[k]);
+        int32_t ids[TOKENS];
+        make_ids(m, ids, TOKENS);
+        carat_session *s = open_session(m, (carat_session_options){.threads = 2});
+        sync_to(s, ids, 20, 19); /* OpenMP makes its threads once */
+        sync_to(s, ids, 21, 20);
+        size_t before = allocations;
+        for (size_t n = 22; n <= TOKENS; n++)
+            sync_to(s, ids, n, n - 1);
+        assert_int_equal(allocations, before);
+        carat_session_close(s);
+        carat_model_close(m);
+    }
 }
 
 static void refused(void **state)
