@@ -45,9 +45,9 @@ $(B)/libcarat.so: $(call object,$(library))
 	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0,-z,defs -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 	$(Q)ln -sf libcarat.so $@.0
 $(B)/carat: $(call object,runtime/tool/main.c $(commands)) $(archive)
-	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -ledit $(CARAT_LIBS) $(LDLIBS) -o $@
 $(test_bins): $(B)/%: $(B)/obj/%.o $(call object,$(support) $(commands)) $(archive)
-	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka -ledit $(CARAT_LIBS) $(LDLIBS) -o $@
 $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(call object,$(support)) $(archive)
 	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 $(fuzz_bins): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call object,tests/fuzz/replay.c)) $(archive)

@@ -137,6 +137,8 @@ typedef struct carat_sync_request {
     carat_tap_fn *tap; /* may be NULL; with a tap every row runs through every layer */
     void *ctx;
     uint32_t sequence; /* which timeline */
+    /* Asked before each pass, with how many positions stand; false: CARAT_EINTR, and these stay. May be NULL. */
+    bool (*progress)(void *ctx, size_t done, size_t n);
 } carat_sync_request;
 
 /* Makes the timeline exactly ids[0..n), keeping the longest prefix that it shares with what is cached
@@ -264,6 +266,61 @@ void carat_reply_close(carat_reply *r);
 carat_status carat_reply_push(carat_reply *r, const char *text, size_t len, carat_err *err);
 /* The end. *json: {"thought": str|null, "content": str|null, "tool_calls": [{"name", "arguments"}]}, borrowed until close. */
 carat_status carat_reply_finish(carat_reply *r, const char **json, size_t *len, carat_err *err);
+
+/* ---- generation
+ * ----------------------------------------------------------------------------------------------- */
+
+typedef enum carat_finish {
+    CARAT_FINISH_NONE = 0,
+    CARAT_FINISH_STOP,     /* a stop id, or a stop string */
+    CARAT_FINISH_LENGTH,   /* max_new */
+    CARAT_FINISH_CONTEXT,  /* the session's context is full */
+    CARAT_FINISH_CANCELLED /* go_on said no */
+} carat_finish;
+
+typedef struct carat_generate_options {
+    const carat_tokenizer *tokenizer; /* NULL: ids only */
+    carat_sampler sampler;
+    uint64_t step;     /* number of the first draw */
+    size_t max_new;    /* 0: until the context is full */
+    uint32_t sequence; /* of the session */
+    bool ignore_eos;
+    bool raw; /* the text has no structure: all of it is content, special tokens are not shown */
+    const char *const
+        *stop; /* strings that end the reply; not looked for in thoughts and tool calls, never shown */
+    size_t n_stop;
+    const char *tools;     /* as for carat_reply_open */
+    carat_reply_fn *reply; /* the text as soon as it is final; may be NULL */
+    /* Asked between passes of the prompt (`done` of its `total` tokens are computed) and between tokens (done = total): false stops
+     * the reply where it is. May be NULL. */
+    bool (*go_on)(void *ctx, size_t done, size_t total);
+    void *ctx;
+} carat_generate_options;
+
+/* A reply, and how it came to be. */
+typedef struct carat_generated {
+    const int32_t *ids; /* the reply's; a stop id is the last */
+    size_t n, n_prompt;
+    size_t computed; /* of the prompt's tokens; the others were in the session */
+    carat_finish finish;
+    const char *stop; /* the stop string that was found, or NULL */
+    const char *
+        json; /* {"thought", "content", "tool_calls"} as from carat_reply_finish; NULL without a tokenizer, and with a fault */
+    size_t json_len;
+    const char *fault; /* what is wrong with the reply's text (a tool call that cannot be read), or NULL */
+    double prompt_s, decode_s;
+} carat_generated;
+
+/* A reply to be written in a session's sequence. The prompt is copied; everything in the options is borrowed until close. */
+typedef struct carat_generation carat_generation;
+carat_status carat_generation_open(carat_session *s, const carat_generate_options *o, const int32_t *prompt,
+                                   size_t n, carat_generation **out, carat_err *err);
+void carat_generation_close(carat_generation *g);
+/* Writes all n replies to their ends, those of one session with different sequences side by side: each step appends a token to every
+ * unfinished one in a pass over the weights. The text of a reply is the same alone and in company. */
+carat_status carat_generate(carat_generation *const *list, size_t n, carat_err *err);
+/* Borrowed until close; complete after carat_generate. */
+const carat_generated *carat_generation_result(const carat_generation *g);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

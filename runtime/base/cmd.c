@@ -17,22 +17,42 @@
 
 /* ---- interruption -------------------------------------------------------------------------------------------- */
 
-/* The one writable variable of the library: a signal handler can reach nothing else. */
+/* The one writable variable of the library: a signal handler can reach nothing else. The last signal's number, or 0. */
 static volatile sig_atomic_t interrupted;
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 static void on_signal(int number)
 {
-    (void)number;
-    interrupted = 1;
+    interrupted = number;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         signal(signals[i], SIG_DFL); /* the second one ends the program */
+}
+
+static void on_patient(int number)
+{
+    if (!interrupted)
+        interrupted = number;
 }
 
 bool carat_interrupted(void)
 {
     return interrupted;
+}
+
+void carat_interrupt_patient(void)
+{
+    struct sigaction action = {.sa_handler = on_patient};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+bool carat_interrupt_forgive(void)
+{
+    if (interrupted && interrupted != SIGINT)
+        return false;
+    interrupted = 0;
+    return true;
 }
 
 static void catch_signals(void)
@@ -337,6 +357,8 @@ static carat_status set_talk(parser *p)
     carat_status st = read_when(p, "progress", p->shell.progress, true, &talk->progress);
     if (!st)
         st = read_when(p, "color", p->shell.color, terminal && !plain, &talk->color);
+    if (!st)
+        st = read_when(p, "color", p->shell.color, isatty(STDOUT_FILENO) && !plain, &talk->color_out);
     talk->progress = talk->progress && !p->shell.quiet;
     talk->terminal = terminal || (p->shell.progress && !strcmp(p->shell.progress, "always"));
     return st;

@@ -74,6 +74,10 @@ void carat_nearest_try(carat_nearest *n, const char *name);
 /* True once SIGINT or SIGTERM came: long loops ask and return CARAT_EINTR. A second signal ends the program
  * at once. */
 bool carat_interrupted(void);
+/* For a command that survives Ctrl-C, as an interactive one does. patient: from now on SIGINT only raises the flag, every time.
+ * forgive: takes the flag back if it was SIGINT; false (and it stays) if the program should end. */
+void carat_interrupt_patient(void);
+bool carat_interrupt_forgive(void);
 
 /* Names and one-line summaries for `carat list WHAT`: each registry exports one. */
 typedef struct carat_listing {

@@ -18,7 +18,8 @@ typedef struct carat_talk {
     int verbosity; /* -1 quiet, 0 normal, 1 verbose */
     bool progress; /* bars allowed */
     bool terminal; /* stderr is one */
-    bool color;
+    bool color;     /* on stderr */
+    bool color_out; /* on stdout */
 } carat_talk;
 void carat_note(const carat_talk *t, const char *fmt, ...) CARAT_PRINTF(2, 3);  /* unless quiet */
 void carat_debug(const carat_talk *t, const char *fmt, ...) CARAT_PRINTF(2, 3); /* verbose only */

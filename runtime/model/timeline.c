@@ -109,6 +109,8 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
     if (pos == 0)
         t->low = 0;
     while (pos < r->n) {
+        if (r->progress && !r->progress(r->ctx, pos, r->n))
+            return carat_fail(err, CARAT_EINTR, "interrupted after %zu of %zu tokens", pos, r->n);
         size_t n = r->n - pos < s->batch ? r->n - pos : s->batch;
         size_t wanted = from <= pos ? 0 : from - pos < n ? from - pos : n;
         carat_span span = {t, 0, n, pos};

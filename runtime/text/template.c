@@ -23,6 +23,8 @@ static const known templates[] = {
      CARAT_EDITION_SMALL},
     {"6a1015c47ccfcfa67c3b772385bccee357a4d37c3cda37bd202e9047f391ab82", "2026-07-09 large",
      CARAT_EDITION_LARGE},
+    /* of datasets/demo: what the small edition makes of plain turns */
+    {"030ba18ef2367877623839a9c7093d40456db52c3cd49d8654794a260826b6fc", "demo", CARAT_EDITION_SMALL},
     {"33204f1acb5bd0002713e16a593847f24ceeafe711ed88bda2a352dc996a3373", "2026-05 small", 0},
     {"94899c0f917d93f6fe81c95744d1e8ddab2d21d39228d2e4aec1fb2a25bff413", "2026-05 large", 0},
     {"781d10940fbc44be40064b5d43a056fc486c84ceaa55538226368b57314132bf", "2026-04 small", 0},

@@ -1,23 +1,23 @@
 /* carat run: a prompt in, text or ids out.                                         SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/cmd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/tool/conversation.h"
+#include "runtime/tool/infer.h"
 #include "runtime/tool/options.h"
 
 struct args {
-    carat_common common;
-    const char *prompt, *prompt_ids, *system, *numerics, *kernels;
-    int64_t max_new, context, batch, top_k;
-    double temperature, top_p;
+    carat_infer infer;
+    const char *prompt, *prompt_ids;
     bool raw, ignore_eos, ids;
 };
 
-static const struct args defaults = {.max_new = 512, .top_k = -1, .temperature = -1, .top_p = -1};
+static const struct args defaults = {.infer = CARAT_INFER_DEFAULTS};
+
+enum { REPLY = 512 /* tokens, unless -n says otherwise */ };
 
 /* What one run holds. */
 struct run {
@@ -25,251 +25,294 @@ struct run {
     carat_model *model;
     carat_tokenizer *tokenizer;
     carat_session *session;
-    carat_stream *stream;
-    int32_t *ids; /* prompt, then what was generated: [n_prompt + max_new] */
-    size_t n_prompt, n;
-    const char *finish;
-    carat_choice *scratch;
+    carat_generation *generation;
+    carat_progress progress;
+    double load_s;
+    char *typed;  /* the prompt, where it came from standard input */
+    int32_t *ids; /* of the prompt; malloc'ed */
+    size_t n;
+    bool thinking, wrote;
 };
 
-static bool is_stop(const carat_model_info *info, int32_t id)
+/* ---- the prompt ---------------------------------------------------------------------------------------------- */
+
+/* All of standard input, without the line break that ends it. */
+static carat_status read_typed(char **text, carat_err *err)
 {
-    for (size_t i = 0; i < info->n_eos; i++)
-        if (info->eos[i] == id)
-            return true;
-    return false;
+    char buffer[4096];
+    carat_str s = CARAT_STR_INIT;
+    size_t got;
+    while ((got = fread(buffer, 1, sizeof buffer, stdin)) > 0)
+        carat_str_add(&s, buffer, got);
+    carat_status st = ferror(stdin) ? carat_fail_errno(err, "standard input") : carat_str_check(&s, err);
+    if (!st && strlen(s.data) != s.len)
+        st = carat_fail(err, CARAT_EFORMAT, "standard input: a NUL byte at %zu, so it is no text",
+                        strlen(s.data));
+    if (s.len && s.data[s.len - 1] == '\n')
+        s.data[--s.len] = 0;
+    *text = st ? NULL : carat_str_take(&s);
+    carat_str_free(&s);
+    return st || *text ? st : carat_fail(err, CARAT_ENOMEM, "out of memory for the prompt");
 }
 
-/* Text of the prompt -> ids: BOS in front of raw text, else the chat framing (which writes its own). */
-static carat_status encode(struct run *r, int32_t **ids, size_t *n, carat_err *err)
+/* BOS and the text as it is. */
+static carat_status encode_raw(struct run *r, const char *text, carat_err *err)
 {
-    const struct args *a = r->a;
-    const carat_model_info *info = carat_model_describe(r->model);
-    if (a->raw) {
-        carat_status st = carat_encode(r->tokenizer, a->prompt, strlen(a->prompt), 0, ids, n, err);
-        if (st || info->bos < 0)
-            return st;
-        int32_t *with = NULL;
-        size_t cap = 0;
-        if (!(st = carat_grow((void **)&with, &cap, *n + 1, sizeof *with, err))) {
-            with[0] = info->bos;
-            memcpy(with + 1, *ids, *n * sizeof *with);
-        }
-        carat_release(*ids);
-        *ids = with;
-        *n += 1;
-        return st;
-    }
-    char *framed;
-    bool large = strcmp(info->family, "31B") == 0 || strcmp(info->family, "26B-A4B") == 0 ||
-                 strcmp(info->family, "12B") == 0;
-    carat_status st = carat_chat_frame(a->system, a->prompt, large, &framed, err);
+    int32_t bos = carat_model_describe(r->model)->bos, *ids;
+    size_t n, cap = 0, at = bos >= 0;
+    carat_status st = carat_encode(r->tokenizer, text, strlen(text), 0, &ids, &n, err);
     if (st)
         return st;
-    st = carat_encode(r->tokenizer, framed, strlen(framed), 0, ids, n, err);
-    carat_release(framed);
+    if (!(st = carat_grow((void **)&r->ids, &cap, n + 1, sizeof *ids, err))) {
+        r->ids[0] = bos;
+        memcpy(r->ids + at, ids, n * sizeof *ids);
+        r->n = n + at;
+    }
+    carat_release(ids);
+    return st;
+}
+
+/* One user turn, in the words of the chat template. */
+static carat_status encode_turn(struct run *r, const char *text, carat_err *err)
+{
+    const carat_infer *a = &r->a->infer;
+    carat_conversation c = {.thinking = a->think};
+    carat_status st = carat_infer_edition(a, r->model, &c.edition, err);
+    if (!st && a->system)
+        st = carat_conversation_add(&c, "system", a->system, NULL, err);
+    if (!st && !(st = carat_conversation_add(&c, "user", text, NULL, err)))
+        st = carat_conversation_ids(&c, r->tokenizer, &r->ids, &r->n, err);
+    carat_conversation_free(&c);
     return st;
 }
 
 static carat_status read_prompt(struct run *r, carat_err *err)
 {
     const struct args *a = r->a;
-    int32_t *ids = NULL;
-    size_t n = 0;
     if (!a->prompt == !a->prompt_ids)
-        return carat_fail(err, CARAT_EUSAGE, "give either -p TEXT or --prompt-ids LIST");
-    if (a->max_new < 1 || a->max_new > 1 << 20)
-        return carat_fail(err, CARAT_EUSAGE, "-n %" PRId64 ": from 1 to %d", a->max_new, 1 << 20);
+        return carat_fail(err, CARAT_EUSAGE,
+                          "give either -p TEXT (- is standard input) or --prompt-ids LIST");
+    if (a->prompt_ids && (a->infer.system || a->infer.think))
+        return carat_fail(err, CARAT_EUSAGE, "--prompt-ids is the whole prompt: no --system or --think");
+    if (a->raw && (a->infer.system || a->infer.think))
+        return carat_fail(err, CARAT_EUSAGE, "--raw has no chat turns: no --system or --think");
     carat_status st = CARAT_OK;
-    if (a->prompt || !a->ids)
+    if (a->prompt || !a->ids || a->infer.stop.n)
         st = carat_tokenizer_open(carat_model_describe(r->model)->path, &r->tokenizer, err);
-    if (!st)
-        st = a->prompt ? encode(r, &ids, &n, err) : carat_ids_parse(a->prompt_ids, &ids, &n, err);
     if (st)
         return st;
-    r->ids = carat_alloc(n + (size_t)a->max_new, sizeof *r->ids, err);
-    if (r->ids && n)
-        memcpy(r->ids, ids, n * sizeof *ids);
-    carat_release(ids); /* malloc'ed, whoever made them */
-    r->n = r->n_prompt = n;
-    return r->ids ? CARAT_OK : CARAT_ENOMEM;
-}
-
-static carat_status open_session(struct run *r, carat_err *err)
-{
-    const struct args *a = r->a;
-    const carat_model_info *info = carat_model_describe(r->model);
-    carat_session_options o = {
-        .threads = (uint32_t)a->common.threads, .kernels = a->kernels, .batch = (uint32_t)a->batch};
-    carat_status st = carat_numerics_parse(a->numerics, info->packed ? CARAT_INT8 : CARAT_F32, &o.numerics,
-                                           err);
-    if (st)
-        return st;
-    uint64_t room = a->context > 0 ? (uint64_t)a->context : r->n_prompt + (uint64_t)a->max_new;
-    if (room > info->context_max && a->context <= 0)
-        room = info->context_max;
-    if (room > UINT32_MAX)
-        return carat_fail(err, CARAT_EUSAGE, "--context %" PRIu64 ": too large", room);
-    o.context = (uint32_t)room;
-    carat_plan plan;
-    if ((st = carat_session_price(r->model, &o, &plan, err)))
-        return st;
-    char kv[16], scratch[16], weights[16];
-    carat_format_bytes(plan.weights, weights);
-    carat_format_bytes(plan.kv, kv);
-    carat_format_bytes(plan.scratch, scratch);
-    carat_debug(&a->common.talk,
-                "memory: weights %s (mapped), KV cache %s for %" PRIu32 " positions, scratch %s", weights, kv,
-                o.context, scratch);
-    if (!(st = carat_session_open(r->model, &o, &r->session, err)))
-        carat_debug(&a->common.talk, "kernels %s, numerics %s", carat_session_kernels(r->session),
-                    carat_numerics_name(o.numerics));
-    return st;
-}
-
-static carat_sampler sampler_of(const struct run *r)
-{
-    const struct args *a = r->a;
-    carat_sampler p = carat_model_sampler(r->model);
-    if (a->temperature >= 0)
-        p.temperature = a->temperature;
-    if (a->top_k >= 0)
-        p.top_k = (uint32_t)a->top_k;
-    if (a->top_p >= 0)
-        p.top_p = a->top_p;
-    p.seed = (uint64_t)a->common.seed;
-    return p;
-}
-
-static carat_status emit(struct run *r, int32_t id, carat_err *err)
-{
-    const char *text;
-    size_t len;
-    if (!r->stream)
-        return CARAT_OK;
-    carat_status st = carat_stream_push(r->stream, id, &text, &len, err);
-    if (!st && len) {
-        fwrite(text, 1, len, stdout);
-        fflush(stdout);
-    }
-    return st;
-}
-
-static carat_status generate(struct run *r, carat_err *err)
-{
-    const struct args *a = r->a;
-    const carat_model_info *info = carat_model_describe(r->model);
-    carat_sampler p = sampler_of(r);
-    size_t end = r->n_prompt + (size_t)a->max_new;
-    r->finish = "length";
-    while (r->n < end) {
-        if (carat_interrupted())
-            return carat_fail(err, CARAT_EINTR, "interrupted after %zu tokens", r->n - r->n_prompt);
-        carat_sync_request q = {.ids = r->ids, .n = r->n, .logits_from = r->n - 1};
-        carat_step next = {.ids = r->ids + r->n - 1, .n = 1};
-        carat_status st = r->n == r->n_prompt ? carat_session_sync(r->session, &q, err)
-                                              : carat_session_step(r->session, &next, 1, err);
-        if (st)
+    if (a->prompt_ids)
+        return carat_ids_parse(a->prompt_ids, &r->ids, &r->n, err);
+    const char *text = a->prompt;
+    if (strcmp(text, "-") == 0) {
+        if ((st = read_typed(&r->typed, err)))
             return st;
-        carat_history h = {r->ids, r->n_prompt, r->n};
-        int32_t id = carat_sample(&p, &h, carat_session_logits(r->session), info->vocab, r->n - r->n_prompt,
-                                  r->scratch);
-        r->ids[r->n++] = id;
-        if (!a->ignore_eos && is_stop(info, id)) {
-            r->finish = "stop";
-            break;
-        }
-        if ((st = emit(r, id, err)))
-            return st;
+        text = r->typed;
     }
-    return CARAT_OK;
+    return a->raw ? encode_raw(r, text, err) : encode_turn(r, text, err);
 }
 
-static void print_ids(const struct run *r)
+/* ---- the reply ----------------------------------------------------------------------------------------------- */
+
+/* The answer goes to stdout as it comes, a thought to stderr. */
+static void on_reply(void *ctx, carat_reply_kind kind, const char *text, size_t len)
 {
-    carat_str s = CARAT_STR_INIT;
-    carat_jw w = carat_jw_begin(&s);
+    struct run *r = ctx;
+    const carat_talk *talk = &r->a->infer.common.talk;
+    carat_progress_end(&r->progress);
+    if (r->a->ids || r->a->infer.common.json)
+        return;
+    if (kind == CARAT_REPLY_THOUGHT) {
+        if (talk->verbosity < 0)
+            return;
+        fputs(talk->color && !r->thinking ? "\033[2m" : "", stderr);
+        fwrite(text, 1, len, stderr);
+        r->thinking = true;
+        return;
+    }
+    if (r->thinking)
+        fputs(talk->color ? "\033[0m\n\n" : "\n\n", stderr);
+    r->thinking = false;
+    if (kind == CARAT_REPLY_CALL && r->wrote)
+        putchar('\n');
+    fwrite(text, 1, len, stdout);
+    r->wrote = true;
+    fflush(stdout);
+}
+
+static bool go_on(void *ctx, size_t done, size_t total)
+{
+    struct run *r = ctx;
+    if (done < total)
+        carat_progress_at(&r->progress, done);
+    else
+        carat_progress_end(&r->progress);
+    return !carat_interrupted();
+}
+
+static const char *finish_word(carat_finish f)
+{
+    return f == CARAT_FINISH_STOP ? "stop" : f == CARAT_FINISH_CANCELLED ? "cancelled" : "length";
+}
+
+static void put_ids(carat_jw *w, const char *key, const int32_t *ids, size_t n)
+{
+    carat_jw_key(w, key);
+    carat_jw_open(w, '[');
+    for (size_t i = 0; i < n; i++)
+        carat_jw_i64(w, ids[i]);
+    carat_jw_close(w);
+}
+
+static void put_ids_result(const struct run *r, const carat_generated *g, carat_str *s)
+{
+    carat_jw w = carat_jw_begin(s);
     carat_jw_open(&w, '{');
-    for (int part = 0; part < 2; part++) {
-        carat_jw_key(&w, part ? "ids" : "prompt");
-        carat_jw_open(&w, '[');
-        for (size_t i = part ? r->n_prompt : 0; i < (part ? r->n : r->n_prompt); i++)
-            carat_jw_i64(&w, r->ids[i]);
-        carat_jw_close(&w);
+    put_ids(&w, "prompt", r->ids, r->n);
+    put_ids(&w, "ids", g->ids, g->n);
+    carat_jw_key(&w, "finish");
+    carat_jw_text(&w, finish_word(g->finish));
+    carat_jw_close(&w);
+}
+
+static void put_seconds(carat_jw *w, const char *key, double v)
+{
+    carat_jw_key(w, key);
+    carat_jw_f64(w, v);
+}
+
+static void put_count(carat_jw *w, const char *key, size_t n)
+{
+    carat_jw_key(w, key);
+    carat_jw_u64(w, n);
+}
+
+/* What the reply's parser found, and behind it how the reply came to be. */
+static void put_json_result(const struct run *r, const carat_generated *g, carat_str *s)
+{
+    carat_str tail = CARAT_STR_INIT;
+    carat_jw w = carat_jw_begin(&tail);
+    carat_jw_open(&w, '{');
+    if (g->fault) {
+        carat_jw_key(&w, "error");
+        carat_jw_text(&w, g->fault);
     }
     carat_jw_key(&w, "finish");
-    carat_jw_text(&w, r->finish);
+    carat_jw_text(&w, finish_word(g->finish));
+    carat_jw_key(&w, "stop");
+    carat_jw_text(&w, g->stop);
+    carat_jw_key(&w, "timings");
+    carat_jw_open(&w, '{');
+    put_seconds(&w, "load_s", r->load_s);
+    put_count(&w, "prompt_tokens", g->n_prompt);
+    put_seconds(&w, "prompt_s", g->prompt_s);
+    put_count(&w, "tokens", g->n);
+    put_seconds(&w, "reply_s", g->decode_s);
+    put_seconds(&w, "tokens_per_s", g->decode_s > 0 && g->n ? (double)(g->n - 1) / g->decode_s : 0);
     carat_jw_close(&w);
-    puts(s.data);
-    carat_str_free(&s);
+    carat_jw_close(&w);
+    if (g->json) {
+        carat_str_add(s, g->json, g->json_len - 1); /* without the brace */
+        carat_str_puts(s, ", ");
+        carat_str_puts(s, tail.data + 1);
+    } else {
+        carat_str_puts(s, tail.data);
+    }
+    carat_str_free(&tail);
 }
 
-static carat_status check_sampling(const struct args *a, carat_err *err)
+static carat_status print_result(struct run *r, carat_err *err)
 {
-    if (!isfinite(a->temperature) || a->temperature > 100)
-        return carat_fail(err, CARAT_EUSAGE, "--temperature %g: from 0 to 100", a->temperature);
-    if (a->top_k > 1 << 20 || a->top_p > 1 || isnan(a->top_p))
-        return carat_fail(err, CARAT_EUSAGE, "--top-k %" PRId64 ", --top-p %g: at most %d and 1", a->top_k,
-                          a->top_p, 1 << 20);
-    if (a->context < 0 || a->context > UINT32_MAX || a->batch < 0 || a->batch > UINT32_MAX)
-        return carat_fail(err, CARAT_EUSAGE, "--context %" PRId64 ", --batch %" PRId64 ": out of range",
-                          a->context, a->batch);
-    return CARAT_OK;
+    const carat_generated *g = carat_generation_result(r->generation);
+    const carat_talk *talk = &r->a->infer.common.talk;
+    carat_str s = CARAT_STR_INIT;
+    if (r->thinking)
+        fputs(talk->color ? "\033[0m\n" : "\n", stderr);
+    if (r->a->ids)
+        put_ids_result(r, g, &s);
+    else if (r->a->infer.common.json)
+        put_json_result(r, g, &s);
+    carat_status st = carat_str_check(&s, err);
+    if (!st)
+        puts(s.data);
+    carat_str_free(&s);
+    if (g->fault)
+        carat_note(talk, "the reply: %s", g->fault);
+    if (g->finish == CARAT_FINISH_CONTEXT)
+        carat_note(talk, "the context is full; -c makes room for more than %zu positions",
+                   g->n_prompt + g->n);
+    carat_infer_report(&r->a->infer, g);
+    if (g->finish == CARAT_FINISH_CANCELLED)
+        return carat_fail(err, CARAT_EINTR, "interrupted after %zu tokens", g->n);
+    return st;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------- */
+
+static carat_status open_generation(struct run *r, carat_err *err)
+{
+    const struct args *a = r->a;
+    const carat_infer *i = &a->infer;
+    uint64_t most = carat_model_describe(r->model)->context_max,
+             max_new = i->max_new ? (uint64_t)i->max_new : REPLY;
+    uint64_t room = i->context ? (uint64_t)i->context : r->n + max_new;
+    carat_status st = carat_infer_session(i, r->model, room > most && !i->context ? most : room, &r->session,
+                                          err);
+    if (st)
+        return st;
+    carat_generate_options o = {.tokenizer = r->tokenizer,
+                                .sampler = carat_infer_sampler(i, r->model),
+                                .max_new = max_new,
+                                .ignore_eos = a->ignore_eos,
+                                .stop = i->stop.item,
+                                .n_stop = i->stop.n,
+                                .raw = a->raw,
+                                .reply = on_reply,
+                                .go_on = go_on,
+                                .ctx = r};
+    if (a->ids && !i->stop.n)
+        o.tokenizer = NULL;
+    return carat_generation_open(r->session, &o, r->ids, r->n, &r->generation, err);
 }
 
 static carat_status run_model(struct run *r, carat_err *err)
 {
     const struct args *a = r->a;
-    carat_status st = check_sampling(a, err);
-    if (st || (st = carat_model_open(a->common.pos[0], &r->model, err)) || (st = read_prompt(r, err)) ||
-        (st = open_session(r, err)))
+    double begin = carat_now();
+    carat_status st = carat_infer_check(&a->infer, err);
+    if (st || (st = carat_model_open(a->infer.common.pos[0], &r->model, err)) || (st = read_prompt(r, err)) ||
+        (st = open_generation(r, err)))
         return st;
-    r->scratch = carat_alloc(carat_model_describe(r->model)->vocab, sizeof *r->scratch, err);
-    if (!r->scratch)
-        return CARAT_ENOMEM;
-    if (!a->ids && (st = carat_stream_open(r->tokenizer, CARAT_DECODE_SKIP_SPECIAL, &r->stream, err)))
-        return st;
-    if ((st = generate(r, err)))
-        return st;
-    if (a->ids)
-        print_ids(r);
-    else
-        putchar('\n');
-    return CARAT_OK;
+    r->load_s = carat_now() - begin;
+    r->progress = carat_progress_begin(&a->infer.common.talk, "prompt", "token", r->n);
+    st = carat_generate(&r->generation, 1, err);
+    carat_progress_end(&r->progress);
+    return st ? st : print_result(r, err);
 }
 
 static int run(const void *args, carat_err *err)
 {
     struct run r = {.a = args};
     carat_status st = run_model(&r, err);
-    carat_stream_close(r.stream);
+    carat_generation_close(r.generation);
     carat_session_close(r.session);
     carat_tokenizer_close(r.tokenizer);
     carat_model_close(r.model);
-    carat_free(r.ids);
-    carat_free(r.scratch);
+    free(r.typed);
+    carat_release(r.ids);
     return carat_cmd_exit(st, err);
 }
 
 #define AT(field) offsetof(struct args, field)
 static const carat_opt options[] = {
-    {"prompt", 'p', CARAT_OPT_TEXT, AT(prompt), "TEXT", "the user's turn (with --raw: the text itself)"},
+    {"prompt", 'p', CARAT_OPT_TEXT, AT(prompt), "TEXT",
+     "the user's turn (with --raw: the text itself); - reads standard input"},
     {"prompt-ids", 0, CARAT_OPT_TEXT, AT(prompt_ids), "LIST", "token ids instead of text: 2,17,9"},
-    {"predict", 'n', CARAT_OPT_INT, AT(max_new), "MAX", "generate at most MAX tokens (512)"},
-    {"raw", 0, CARAT_OPT_FLAG, AT(raw), NULL, "no chat framing: BOS and the text as it is"},
-    {"system", 0, CARAT_OPT_TEXT, AT(system), "TEXT", "a system turn in front"},
+    {"raw", 0, CARAT_OPT_FLAG, AT(raw), NULL, "no chat template: BOS and the text as it is"},
     {"ids", 0, CARAT_OPT_FLAG, AT(ids), NULL,
      "print {\"prompt\", \"ids\", \"finish\"}; a stop token is the last of the ids"},
     {"ignore-eos", 0, CARAT_OPT_FLAG, AT(ignore_eos), NULL, "go on behind a stop token"},
-    {"temperature", 0, CARAT_OPT_NUM, AT(temperature), "T", "0 is greedy (default: generation_config.json)"},
-    {"top-k", 0, CARAT_OPT_INT, AT(top_k), "K", "draw from the K likeliest; 0 is off"},
-    {"top-p", 0, CARAT_OPT_NUM, AT(top_p), "P", "draw from the smallest set of mass P; 1 is off"},
-    {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME",
-     "f32, bf16 or int8 (default: int8 on packed weights, else f32)"},
-    {"kernels", 0, CARAT_OPT_TEXT, AT(kernels), "NAME", "auto, or a name of `carat list kernels`"},
-    {"context", 'c', CARAT_OPT_INT, AT(context), "N",
-     "positions to make room for (default: what this run needs)"},
-    {"batch", 'b', CARAT_OPT_INT, AT(batch), "N", "prompt tokens per pass (512)"},
+    CARAT_INFER_OPTIONS,
     {0},
 };
 
@@ -277,10 +320,15 @@ const carat_cmd carat_cmd_run = {
     .name = "run",
     .summary = "complete a prompt",
     .usage = "MODEL (-p TEXT | --prompt-ids LIST) [options]",
-    .detail = "Text is printed as it is generated. Sampling follows the checkpoint's generation_config.json "
-              "unless options say\n"
-              "otherwise; the same seed gives the same text for any number of threads.",
-    .example = "$ carat run gemma-4-E2B-it -p 'Name three primes.' --temperature 0 -n 64",
+    .detail =
+        "The answer is printed as it is written, a thought on stderr. Sampling follows the checkpoint's\n"
+        "generation_config.json unless options say otherwise; the same seed gives the same text for any "
+        "number\n"
+        "of threads. --json prints {\"thought\", \"content\", \"tool_calls\", \"finish\", \"stop\", "
+        "\"timings\"}. --stop\n"
+        "looks at the answer, never at a thought. Without -n a reply ends after 512 tokens.",
+    .example = "$ carat run gemma-4-E2B-it -p 'Name three primes.' --temperature 0 -n 64\n"
+               "$ carat run gemma-4-E2B-it -p - --json <question.txt",
     .options = options,
     .args_size = sizeof(struct args),
     .npos_min = 1,

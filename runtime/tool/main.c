@@ -14,6 +14,7 @@ extern const carat_cmd carat_cmd_quantize;
 extern const carat_cmd carat_cmd_convert;
 extern const carat_cmd carat_cmd_text;
 extern const carat_cmd carat_cmd_run;
+extern const carat_cmd carat_cmd_chat;
 extern const carat_cmd carat_cmd_logits;
 extern const carat_cmd carat_cmd_parity;
 extern const carat_cmd carat_cmd_eval;
@@ -27,6 +28,7 @@ static const carat_cmd *const commands[] = {
     &carat_cmd_convert,
     &carat_cmd_text,
     &carat_cmd_run,
+    &carat_cmd_chat,
     &carat_cmd_logits,
     &carat_cmd_parity,
     &carat_cmd_eval,

@@ -1,0 +1,113 @@
+/* What run and chat share: options of inference, the session and sampler they ask for.    SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/tool/infer.h"
+
+#include <string.h>
+
+static carat_status check_media(const carat_infer *a, carat_err *err)
+{
+    const char *what = a->image.n ? "image" : a->audio.n ? "audio" : a->video.n ? "video" : NULL;
+    if (!what && a->budget >= 0)
+        what = "budget";
+    return what ? carat_fail(err, CARAT_ESUPPORT, "--%s: this build reads text only", what) : CARAT_OK;
+}
+
+/* One row a number: what is given must lie in [min, max]; -1 is not given. */
+static carat_status check_ranges(const carat_infer *a, carat_err *err)
+{
+    const struct {
+        const char *name;
+        double value, min, max;
+        bool given;
+    } rows[] = {
+        {"--predict", (double)a->max_new, 1, 1 << 20, a->max_new != 0},
+        {"--temperature", a->temperature, 0, 100, a->temperature != -1},
+        {"--top-k", (double)a->top_k, 0, 1 << 20, a->top_k != -1},
+        {"--top-p", a->top_p, 0, 1, a->top_p != -1},
+        {"--min-p", a->min_p, 0, 1, a->min_p != -1},
+        {"--repetition-penalty", a->repetition, 1e-3, 1e3, a->repetition != -1},
+        {"--presence-penalty", a->presence, -100, 100, true},
+        {"--frequency-penalty", a->frequency, -100, 100, true},
+        {"--context", (double)a->context, 1, UINT32_MAX, a->context != 0},
+        {"--batch", (double)a->batch, 1, UINT32_MAX, a->batch != 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].given && !(rows[i].value >= rows[i].min && rows[i].value <= rows[i].max))
+            return carat_fail(err, CARAT_EUSAGE, "%s %g: from %g to %.10g", rows[i].name, rows[i].value,
+                              rows[i].min, rows[i].max);
+    return CARAT_OK;
+}
+
+carat_status carat_infer_check(const carat_infer *a, carat_err *err)
+{
+    carat_status st = check_ranges(a, err);
+    if (st || (st = check_media(a, err)))
+        return st;
+    for (size_t i = 0; i < a->stop.n; i++)
+        if (!*a->stop.item[i])
+            return carat_fail(err, CARAT_EUSAGE, "--stop: an empty text would end every answer");
+    const char *e = a->edition;
+    if (e && strcmp(e, "auto") != 0 && strcmp(e, "large") != 0 && strcmp(e, "small") != 0)
+        return carat_fail(err, CARAT_EUSAGE, "--template %s: auto, large or small", e);
+    return CARAT_OK;
+}
+
+carat_sampler carat_infer_sampler(const carat_infer *a, const carat_model *m)
+{
+    carat_sampler s = carat_model_sampler(m);
+    s.temperature = a->temperature >= 0 ? a->temperature : s.temperature;
+    s.top_k = a->top_k >= 0 ? (uint32_t)a->top_k : s.top_k;
+    s.top_p = a->top_p >= 0 ? a->top_p : s.top_p;
+    s.min_p = a->min_p >= 0 ? a->min_p : s.min_p;
+    s.repetition_penalty = a->repetition > 0 ? a->repetition : s.repetition_penalty;
+    s.presence_penalty = a->presence;
+    s.frequency_penalty = a->frequency;
+    s.seed = (uint64_t)a->common.seed;
+    return s;
+}
+
+carat_status carat_infer_session(const carat_infer *a, const carat_model *m, uint64_t context,
+                                 carat_session **out, carat_err *err)
+{
+    const carat_model_info *info = carat_model_describe(m);
+    carat_session_options o = {.threads = (uint32_t)a->common.threads,
+                               .kernels = a->kernels,
+                               .batch = (uint32_t)a->batch,
+                               .context = (uint32_t)context};
+    carat_numerics usual = info->packed ? CARAT_INT8 : CARAT_F32;
+    carat_plan plan;
+    carat_status st = carat_numerics_parse(a->numerics, usual, &o.numerics, err);
+    if (st || (st = carat_session_price(m, &o, &plan, err)))
+        return st;
+    char kv[16], scratch[16], weights[16];
+    carat_format_bytes(plan.weights, weights);
+    carat_format_bytes(plan.kv, kv);
+    carat_format_bytes(plan.scratch, scratch);
+    carat_debug(&a->common.talk,
+                "memory: weights %s (mapped), KV cache %s for %" PRIu32 " positions, scratch %s", weights, kv,
+                o.context, scratch);
+    if (!(st = carat_session_open(m, &o, out, err)))
+        carat_debug(&a->common.talk, "kernels %s, numerics %s", carat_session_kernels(*out),
+                    carat_numerics_name(o.numerics));
+    return st;
+}
+
+carat_status carat_infer_edition(const carat_infer *a, const carat_model *m, carat_edition *out,
+                                 carat_err *err)
+{
+    if (a->edition && strcmp(a->edition, "auto") != 0) {
+        *out = strcmp(a->edition, "large") == 0 ? CARAT_EDITION_LARGE : CARAT_EDITION_SMALL;
+        return CARAT_OK;
+    }
+    return carat_chat_edition(carat_model_describe(m)->path, out, err);
+}
+
+void carat_infer_report(const carat_infer *a, const carat_generated *g)
+{
+    size_t steps = g->n ? g->n - 1 : 0; /* the first id comes with the prompt */
+    carat_debug(&a->common.talk,
+                "prompt %zu tokens, %zu computed in %.2f s (%.1f tokens/s); reply %zu tokens in %.2f s (%.1f "
+                "tokens/s)",
+                g->n_prompt, g->computed, g->prompt_s,
+                g->prompt_s > 0 ? (double)g->computed / g->prompt_s : 0, g->n, g->decode_s,
+                g->decode_s > 0 ? (double)steps / g->decode_s : 0);
+}

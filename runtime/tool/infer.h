@@ -1,0 +1,61 @@
+/* What run and chat share: options of inference, the session and sampler they ask for.    SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARAT_TOOL_INFER_H
+#define CARAT_TOOL_INFER_H
+
+#include "runtime/base/cmd.h"
+
+/* The args struct of both commands begins with it. */
+typedef struct carat_infer {
+    carat_common common;
+    const char *system, *numerics, *kernels, *edition;
+    int64_t max_new, context, batch, top_k, budget;
+    double temperature, top_p, min_p, repetition, presence, frequency;
+    carat_opt_list stop, image, audio, video;
+    bool think;
+} carat_infer;
+
+/* -1: not given. */
+#define CARAT_INFER_DEFAULTS                                                                                 \
+    {                                                                                                        \
+        .top_k = -1, .temperature = -1, .top_p = -1, .min_p = -1, .repetition = -1, .budget = -1             \
+    }
+
+#define CARAT_INFER_AT(field) offsetof(carat_infer, field)
+/* clang-format off */
+#define CARAT_INFER_OPTIONS \
+    {"predict", 'n', CARAT_OPT_INT, CARAT_INFER_AT(max_new), "MAX", "write at most MAX tokens a reply"}, \
+    {"system", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(system), "TEXT", "a system turn in front"}, \
+    {"think", 0, CARAT_OPT_FLAG, CARAT_INFER_AT(think), NULL, "ask the model to think before it answers"}, \
+    {"template", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(edition), "NAME", "auto, large or small: the chat template's edition"}, \
+    {"temperature", 0, CARAT_OPT_NUM, CARAT_INFER_AT(temperature), "T", "0 is greedy (default: generation_config.json)"}, \
+    {"top-k", 0, CARAT_OPT_INT, CARAT_INFER_AT(top_k), "K", "draw from the K likeliest; 0 is off"}, \
+    {"top-p", 0, CARAT_OPT_NUM, CARAT_INFER_AT(top_p), "P", "draw from the smallest set of mass P; 1 is off"}, \
+    {"min-p", 0, CARAT_OPT_NUM, CARAT_INFER_AT(min_p), "P", "drop what is P times less likely than the likeliest; 0 is off"}, \
+    {"repetition-penalty", 0, CARAT_OPT_NUM, CARAT_INFER_AT(repetition), "X", "divide scores of ids seen before by X; 1 is off"}, \
+    {"presence-penalty", 0, CARAT_OPT_NUM, CARAT_INFER_AT(presence), "X", "take X from scores of ids in the reply"}, \
+    {"frequency-penalty", 0, CARAT_OPT_NUM, CARAT_INFER_AT(frequency), "X", "take X from a score for each time in the reply"}, \
+    {"stop", 0, CARAT_OPT_LIST, CARAT_INFER_AT(stop), "TEXT", "end the answer before TEXT (many times)"}, \
+    {"image", 0, CARAT_OPT_LIST, CARAT_INFER_AT(image), "FILE", "not in this build"}, \
+    {"audio", 0, CARAT_OPT_LIST, CARAT_INFER_AT(audio), "FILE", "not in this build"}, \
+    {"video", 0, CARAT_OPT_LIST, CARAT_INFER_AT(video), "FILE", "not in this build"}, \
+    {"budget", 0, CARAT_OPT_INT, CARAT_INFER_AT(budget), "N", "soft tokens of an image: not in this build"}, \
+    {"numerics", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(numerics), "NAME", "f32, bf16 or int8 (default: int8 on packed weights, else f32)"}, \
+    {"kernels", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kernels), "NAME", "auto, or a name of `carat list kernels`"}, \
+    {"context", 'c', CARAT_OPT_INT, CARAT_INFER_AT(context), "N", "positions to make room for"}, \
+    {"batch", 'b', CARAT_OPT_INT, CARAT_INFER_AT(batch), "N", "prompt tokens per pass (512)"}
+/* clang-format on */
+
+/* Refuses what is out of range, and media. */
+carat_status carat_infer_check(const carat_infer *a, carat_err *err);
+/* generation_config.json, then options. */
+carat_sampler carat_infer_sampler(const carat_infer *a, const carat_model *m);
+/* A session of `context` positions; its price is told with -v. */
+carat_status carat_infer_session(const carat_infer *a, const carat_model *m, uint64_t context,
+                                 carat_session **out, carat_err *err);
+/* --template, else what the checkpoint ships. */
+carat_status carat_infer_edition(const carat_infer *a, const carat_model *m, carat_edition *out,
+                                 carat_err *err);
+/* What a reply took, with -v. */
+void carat_infer_report(const carat_infer *a, const carat_generated *g);
+
+#endif
