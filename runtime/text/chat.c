@@ -161,8 +161,7 @@ static void put_parts_response(turns *t, const carat_value *name, const carat_va
     t->c.out = &text;
     carat_each_begin(&e, parts);
     for (const carat_value *part; !t->c.status && (part = carat_each_next(&e));)
-        if (carat_value_is(part_get(t, part, "type"), "text") &&
-            carat_value_get(part, "text")->kind != CARAT_UNDEFINED)
+        if (carat_value_is(part_get(t, part, "type"), "text"))
             carat_chat_add(&t->c, carat_value_get(part, "text"), "the text of a tool's answer");
     t->c.out = out;
     out->failed |= text.failed;
@@ -343,11 +342,11 @@ static const carat_value *check_request(carat_chat *c, const carat_value *reques
         carat_chat_refuse(c, "the request is not an object");
     if (carat_value_true(carat_value_get(request, "continue_final_message")))
         carat_chat_refuse(c, "continue_final_message is not supported");
-    if (tools->kind != CARAT_LIST && tools->kind != CARAT_NONE && tools->kind != CARAT_UNDEFINED)
-        carat_chat_refuse(c, "\"tools\" is not a list");
-    for (const carat_value *tool = tools->first; tool; tool = tool->next)
-        if (tool->kind != CARAT_MAP)
-            carat_chat_refuse(c, "a tool is not an object");
+    carat_each e;
+    if (tools->kind != CARAT_NONE && carat_chat_each(c, &e, tools, "\"tools\""))
+        for (const carat_value *tool; !c->status && (tool = carat_each_next(&e));)
+            if (tool->kind != CARAT_MAP)
+                carat_chat_refuse(c, "a tool is not an object");
     return tools;
 }
 

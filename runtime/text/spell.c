@@ -8,41 +8,63 @@
 #include "runtime/text/pystr.h"
 #include "runtime/text/value.h"
 
-/* float.__repr__: the fewest digits that read back equal; a point from 1e-4 up to 1e16, else an exponent of two digits or more. */
-void carat_float_repr(double v, char out[40])
+/* |v| = 0.DIGITS x 10^*point with the fewest digits that read back equal. Below a power of two floats are denser than above it: there
+ * the nearest decimal may not read back while the next one up does. */
+static void shortest(double v, char digits[24], int *point)
 {
-    char digits[32], *exponent, mark[24] = "";
-    int precision = 0;
+    char text[40];
+    uint64_t whole = 0;
+    for (int n = 1; n <= 17; n++) {
+        snprintf(text, sizeof text, "%.*e", n - 1, v);
+        whole = 0;
+        const char *p = text;
+        for (; *p != 'e'; p++)
+            whole = *p >= '0' && *p <= '9' ? whole * 10 + (uint64_t)(*p - '0') : whole;
+        *point = atoi(p + 1) + 1;
+        if (strtod(text, NULL) == v)
+            break;
+        snprintf(text, sizeof text, "%" PRIu64 "e%d", whole + 1, *point - n);
+        if (n < 17 && strtod(text, NULL) == v) {
+            whole++;
+            break;
+        }
+    }
+    snprintf(digits, 24, "%" PRIu64, whole);
+}
+
+/* float.__repr__: a point from 1e-4 up to 1e16, else an exponent of two digits or more. */
+void carat_float_repr(carat_str *out, double v)
+{
+    char digits[24];
+    int point;
     if (!isfinite(v)) {
-        snprintf(out, 40, "%s", isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
+        carat_str_puts(out, isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
         return;
     }
-    do
-        snprintf(digits, sizeof digits, "%.*e", precision, v);
-    while (strtod(digits, NULL) != v && ++precision < 17);
-    exponent = strchr(digits, 'e');
-    int e = atoi(exponent + 1);
-    if (e >= -4 && e < 16) {
-        snprintf(out, 40, "%.*f", precision > e ? precision - e : 1, v);
-        return;
-    }
-    *exponent = 0;
-    snprintf(mark, sizeof mark, "e%c%02d", e < 0 ? '-' : '+', abs(e));
-    snprintf(out, 40, "%s%s", digits, mark);
+    shortest(fabs(v), digits, &point);
+    int n = (int)strlen(digits), e = point - 1;
+    carat_str_puts(out, signbit(v) ? "-" : "");
+    if (e < -4 || e >= 16)
+        carat_str_printf(out, "%.1s%s%se%c%02d", digits, n > 1 ? "." : "", digits + 1, e < 0 ? '-' : '+',
+                         abs(e));
+    else if (point <= 0)
+        carat_str_printf(out, "0.%.*s%s", -point, "0000", digits);
+    else if (point >= n)
+        carat_str_printf(out, "%s%.*s.0", digits, point - n, "0000000000000000");
+    else
+        carat_str_printf(out, "%.*s.%s", point, digits, digits + point);
 }
 
 static void put_scalar(carat_str *out, const carat_value *v)
 {
-    char number[40];
     if (v->kind == CARAT_FLOAT)
-        carat_float_repr(v->number, number);
-    carat_span s = v->kind == CARAT_INT ? v->text : (carat_span){number, 0};
-    const char *word = v->kind == CARAT_FLOAT  ? number
-                       : v->kind == CARAT_BOOL ? (v->truth ? "True" : "False")
-                       : v->kind == CARAT_NONE ? "None"
-                                               : "";
-    carat_str_add(out, s.data, s.len);
-    carat_str_puts(out, word);
+        carat_float_repr(out, v->number);
+    else if (v->kind == CARAT_INT)
+        carat_str_add(out, v->text.data, v->text.len);
+    else if (v->kind == CARAT_BOOL)
+        carat_str_puts(out, v->truth ? "True" : "False");
+    else if (v->kind == CARAT_NONE)
+        carat_str_puts(out, "None");
 }
 
 static void repr_string(carat_str *out, carat_span s)

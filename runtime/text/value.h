@@ -65,6 +65,6 @@ carat_status carat_value_sorted(carat_arena *a, const carat_value *map, const ca
 void carat_value_str(carat_str *out, const carat_value *v);
 void carat_value_repr(carat_str *out, const carat_value *v);
 void carat_value_json(carat_str *out, const carat_value *v);
-void carat_float_repr(double v, char out[40]);
+void carat_float_repr(carat_str *out, double v); /* repr(v) of a float */
 
 #endif

@@ -1,4 +1,5 @@
 /* The chat frame: Gemma 4's published templates rendered by Jinja give these texts.   SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/cases.h"
 #include "tests/support/test.h"
 
 static void frames(const char *system, const char *user, bool large, const char *want)
@@ -37,8 +38,43 @@ static void trimming(void **state)
     frames(NULL, "\xff x", false, "<bos><|turn>user\n\xef\xbf\xbd x<turn|>\n<|turn>model\n");
 }
 
+static void rendered(const carat_str *request, carat_edition edition, const carat_value *want)
+{
+    char *got;
+    size_t len;
+    carat_err err = {0};
+    carat_status st = carat_chat_render(edition, request->data, request->len, &got, &len, &err);
+    if (want->kind != CARAT_STRING) {
+        assert_int_equal(st, CARAT_EFORMAT);
+        assert_null(strchr(err.text, '\n'));
+        return;
+    }
+    if (st)
+        fail_msg("%s\n%s", request->data, err.text);
+    if (len != want->text.len || memcmp(got, want->text.data, len) != 0)
+        fail_msg("%s\nwant: %s\n got: %s", request->data, want->text.data, got);
+    carat_release(got);
+}
+
+static void check(const carat_value *line)
+{
+    carat_str request = CARAT_STR_INIT;
+    carat_value_json(&request, carat_value_get(line, "request"));
+    rendered(&request, CARAT_EDITION_SMALL, carat_value_get(line, "small"));
+    rendered(&request, CARAT_EDITION_LARGE, carat_value_get(line, "large"));
+    carat_str_free(&request);
+}
+
+/* What Jinja makes of the official templates, refusals included (tests/text/make-chat). */
+static void cases(void **state)
+{
+    (void)state;
+    assert_true(carat_test_cases("tests/text/template.test", check) > 100);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(samples), cmocka_unit_test(trimming)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(samples), cmocka_unit_test(trimming),
+                                       cmocka_unit_test(cases)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
