@@ -17,17 +17,17 @@ enum { MAX_REPEATS = 100, MAX_TESTS = 16, PROBE_BYTES = 1 << 28, PROBE_MAX = 1 <
 struct args {
     carat_common common;
     int64_t prompt, predict, repeats;
-    const char *depths, *format, *numerics, *kernels;
+    const char *depths, *parallel, *format, *numerics, *kernels;
 };
 
 static const struct args defaults = {
-    .prompt = 512, .predict = 128, .repeats = 5, .depths = "0", .format = "table"};
+    .prompt = 512, .predict = 128, .repeats = 5, .depths = "0", .parallel = "1", .format = "table"};
 
 /* One row of the result. */
 struct test {
     char name[32];
     bool decode;
-    size_t tokens, depth;
+    size_t tokens, depth, parallel; /* tokens of each of so many sequences */
     double rate[MAX_REPEATS], fraction[MAX_REPEATS], read[MAX_REPEATS];
     double bytes_per_token, ops_per_token;
 };
@@ -40,6 +40,7 @@ struct bench {
     carat_team *team;
     carat_numerics numerics;
     int32_t *ids;
+    size_t n_ids;
     void *anonymous; /* what the read probe reads when the model is too small to be a yardstick */
     const void *probe_data;
     size_t probe_bytes;
@@ -64,7 +65,49 @@ static void spread(double *v, size_t n, double out[3])
     out[2] = v[n - 1];
 }
 
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* ---- setting up ---------------------------------------------------------------------------------------------- */
+
+struct list {
+    size_t n, v[MAX_TESTS];
+};
+
+/* "0,2048,8192" -> numbers from low to high, at least one. */
+static carat_status numbers(const char *option, const char *text, long low, long high, struct list *out,
+                            carat_err *err)
+{
+    const char *p = text;
+    do {
+        char *end;
+        long v = strtol(p, &end, 10);
+        if (end == p || v < low || v > high || (*end && *end != ',') || out->n == MAX_TESTS)
+            return carat_fail(err, CARAT_EUSAGE, "%s %s: at most %d numbers from %ld to %ld, as in 1,4,8",
+                              option, text, MAX_TESTS, low, high);
+        out->v[out->n++] = (size_t)v;
+        p = *end ? end + 1 : end;
+    } while (*p);
+    return CARAT_OK;
+}
+
+/* tg128x4@2048: decoding of 128 tokens, by each of four sequences, at depth 2048. */
+static carat_status add_test(struct bench *b, const struct test *t, carat_err *err)
+{
+    if (b->n_tests == MAX_TESTS)
+        return carat_fail(err, CARAT_EUSAGE, "-d and --parallel: more than %d tests", MAX_TESTS);
+    char together[24] = "", at[24] = "";
+    if (t->parallel > 1)
+        snprintf(together, sizeof together, "x%zu", t->parallel);
+    if (t->depth)
+        snprintf(at, sizeof at, "@%zu", t->depth);
+    b->test[b->n_tests] = *t;
+    struct test *own = &b->test[b->n_tests++];
+    snprintf(own->name, sizeof own->name, "%s%zu%.8s%.12s", t->decode ? "tg" : "pp", t->tokens, together, at);
+    return CARAT_OK;
+}
 
 static carat_status plan_tests(struct bench *b, carat_err *err)
 {
@@ -75,25 +118,22 @@ static carat_status plan_tests(struct bench *b, carat_err *err)
                           a->prompt, a->predict);
     if (a->repeats < 1 || a->repeats > MAX_REPEATS)
         return carat_fail(err, CARAT_EUSAGE, "-r %" PRId64 ": from 1 to %d", a->repeats, MAX_REPEATS);
-    for (const char *p = a->depths; *p;) {
-        char *end;
-        long depth = strtol(p, &end, 10);
-        if (end == p || depth < 0 || depth > 1 << 20 || (*end && *end != ','))
-            return carat_fail(err, CARAT_EUSAGE, "-d %s: depths look like 0,2048,8192", a->depths);
-        for (int decode = 0; decode < 2; decode++) {
-            size_t tokens = (size_t)(decode ? a->predict : a->prompt);
-            if (!tokens)
-                continue;
-            if (b->n_tests == MAX_TESTS)
-                return carat_fail(err, CARAT_EUSAGE, "-d %s: more than %d tests", a->depths, MAX_TESTS);
-            struct test *t = &b->test[b->n_tests++];
-            *t = (struct test){.decode = decode, .tokens = tokens, .depth = (size_t)depth};
-            snprintf(t->name, sizeof t->name, depth ? "%s%zu@%ld" : "%s%zu", decode ? "tg" : "pp", tokens,
-                     depth);
+    struct list depth = {0}, parallel = {0};
+    carat_status st;
+    if ((st = numbers("-d", a->depths, 0, 1 << 20, &depth, err)) ||
+        (st = numbers("--parallel", a->parallel, 1, CARAT_STEP_ROWS, &parallel, err)))
+        return st;
+    for (size_t i = 0; i < depth.n && !st; i++) {
+        struct test t = {.tokens = (size_t)a->prompt, .depth = depth.v[i], .parallel = 1};
+        if (a->prompt)
+            st = add_test(b, &t, err);
+        for (size_t j = 0; a->predict && j < parallel.n && !st; j++) {
+            t = (struct test){
+                .decode = true, .tokens = (size_t)a->predict, .depth = depth.v[i], .parallel = parallel.v[j]};
+            st = add_test(b, &t, err);
         }
-        p = *end ? end + 1 : end;
     }
-    return CARAT_OK;
+    return st;
 }
 
 /* The read probe reads mapped weights, as decoding does; a model that fits in a cache is no yardstick for memory. */
@@ -114,17 +154,21 @@ static carat_status choose_probe(struct bench *b, carat_err *err)
 static carat_status open_all(struct bench *b, carat_err *err)
 {
     const struct args *a = b->a;
-    size_t context = 0;
-    for (size_t i = 0; i < b->n_tests; i++)
-        if (b->test[i].depth + b->test[i].tokens + 1 > context)
-            context = b->test[i].depth + b->test[i].tokens + 1;
+    size_t context = 0, sequences = 1;
+    for (const struct test *t = b->test; t < b->test + b->n_tests; t++) {
+        context = most(context, t->depth + t->tokens + 1);
+        sequences = most(sequences, t->parallel);
+        b->n_ids = most(b->n_ids, t->depth + t->tokens * t->parallel + 1);
+    }
     double start = carat_now();
     carat_status st = carat_model_open(a->common.pos[0], &b->model, err);
     if (st)
         return st;
     const carat_model_info *info = carat_model_describe(b->model);
-    carat_session_options o = {
-        .context = (uint32_t)context, .threads = (uint32_t)a->common.threads, .kernels = a->kernels};
+    carat_session_options o = {.context = (uint32_t)context,
+                               .sequences = (uint32_t)sequences,
+                               .threads = (uint32_t)a->common.threads,
+                               .kernels = a->kernels};
     if ((st = carat_numerics_parse(a->numerics, info->packed ? CARAT_INT8 : CARAT_F32, &o.numerics, err)) ||
         (st = carat_session_open(b->model, &o, &b->session, err)))
         return st;
@@ -133,7 +177,7 @@ static carat_status open_all(struct bench *b, carat_err *err)
     if ((st = carat_kernels_pick(a->kernels, &b->kern, err)) ||
         (st = carat_team_open((int)a->common.threads, &b->team, err)) || (st = choose_probe(b, err)))
         return st;
-    b->ids = carat_alloc(context, sizeof *b->ids, err);
+    b->ids = carat_alloc(b->n_ids, sizeof *b->ids, err);
     return b->ids ? CARAT_OK : CARAT_ENOMEM;
 }
 
@@ -156,27 +200,44 @@ static carat_status sync_to(struct bench *b, size_t n, size_t from, carat_err *e
     return carat_session_sync(b->session, &r, err);
 }
 
+/* Sequence 0 up to position n, and as many copies of it as the test has sequences. */
+static carat_status warm_up(struct bench *b, const struct test *t, size_t n, carat_err *err)
+{
+    carat_status st = n ? sync_to(b, n, n, err) : CARAT_OK;
+    for (uint32_t q = 1; q < t->parallel && !st; q++)
+        st = carat_session_fork(b->session, 0, q, n, err);
+    return st;
+}
+
+/* One token more of each sequence. */
+static carat_status decode(struct bench *b, const struct test *t, const int32_t *ids, carat_err *err)
+{
+    carat_step steps[CARAT_STEP_ROWS];
+    for (uint32_t q = 0; q < t->parallel; q++)
+        steps[q] = (carat_step){q, &ids[q], 1};
+    return carat_interrupted() ? carat_fail(err, CARAT_EINTR, "interrupted")
+                               : carat_session_step(b->session, steps, t->parallel, err);
+}
+
 static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err *err)
 {
     const carat_model_info *info = carat_model_describe(b->model);
     size_t warm = t->depth + (t->decode && !t->depth), n = warm + t->tokens;
-    carat_status st = CARAT_OK;
-    fill_ids(b, n, (uint64_t)b->a->common.seed + rep * 7919 + t->depth);
-    if (warm && (st = sync_to(b, warm, warm, err)))
+    carat_status st;
+    fill_ids(b, warm + t->tokens * t->parallel, (uint64_t)b->a->common.seed + rep * 7919 + t->depth);
+    if ((st = warm_up(b, t, warm, err)))
         return st;
     double before = carat_probe_read(b->team, b->probe_data, b->probe_bytes), start = carat_now();
     if (!t->decode)
         st = sync_to(b, n, n - 1, err);
-    for (size_t i = 1; t->decode && i <= t->tokens && !st; i++)
-        st = carat_interrupted()
-                 ? carat_fail(err, CARAT_EINTR, "interrupted")
-                 : carat_session_step(b->session, &(carat_step){0, b->ids + warm + i - 1, 1}, 1, err);
+    for (size_t i = 0; t->decode && i < t->tokens && !st; i++)
+        st = decode(b, t, b->ids + warm + i * t->parallel, err);
     double seconds = carat_now() - start, after = carat_probe_read(b->team, b->probe_data, b->probe_bytes);
     if (st)
         return st;
-    t->rate[rep] = (double)t->tokens / seconds;
+    t->rate[rep] = (double)(t->tokens * t->parallel) / seconds;
     t->read[rep] = (before + after) / 2;
-    t->bytes_per_token = (double)info->bytes_per_token;
+    t->bytes_per_token = (double)info->bytes_per_token / (double)t->parallel;
     if (t->decode) {
         t->ops_per_token = (double)info->ops_per_token;
         t->fraction[rep] = t->rate[rep] * t->bytes_per_token / 1e9 / t->read[rep];
@@ -348,6 +409,8 @@ static const carat_opt options[] = {
     {"predict", 'n', CARAT_OPT_INT, AT(predict), "N",
      "tokens that are decoded one by one (128; 0: no such test)"},
     {"depth", 'd', CARAT_OPT_TEXT, AT(depths), "N[,N]", "positions already in the cache (0)"},
+    {"parallel", 0, CARAT_OPT_TEXT, AT(parallel), "N[,N]",
+     "sequences that decode together, one token each in a pass (1)"},
     {"repeats", 'r', CARAT_OPT_INT, AT(repeats), "N", "runs of each test (5)"},
     {"output", 'o', CARAT_OPT_TEXT, AT(format), "FORMAT", "table, json or csv"},
     {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME",
@@ -360,13 +423,14 @@ const carat_cmd carat_cmd_bench = {
     .name = "bench",
     .summary = "speed, as a share of what the machine can do",
     .usage = "MODEL [options]",
-    .detail = "ppN reads a prompt of N random tokens and wants the last logits; tgN decodes N tokens one by "
-              "one. The read\n"
-              "bandwidth is probed before and after every run, over the mapped weights; the int8 and f32 "
-              "peaks once.\n"
-              "tg is given as a share of the bandwidth over the weight bytes a token needs, pp as a share of "
-              "the peak over the\n"
-              "operations that a prompt token needs.",
+    .detail =
+        "ppN reads a prompt of N random tokens and wants the last logits; tgN decodes N tokens one by "
+        "one; tgNxS does so\n"
+        "for S sequences together, and its rate counts the tokens of all. The read bandwidth is probed "
+        "before and after every\n"
+        "run, over the mapped weights; the int8 and f32 peaks once. tg is given as a share of the bandwidth "
+        "over the weight\n"
+        "bytes a token needs, pp as a share of the peak over the operations that a prompt token needs.",
     .example = "$ carat bench gemma-4-E2B-int4 -p 512 -n 128 -t 2 -o json",
     .options = options,
     .args_size = sizeof(struct args),
