@@ -210,6 +210,37 @@ int32_t carat_sample_pick(const carat_choice *choices, size_t n, double u);
 int32_t carat_sample(const carat_sampler *s, const carat_history *h, const float *logits, uint32_t vocab,
                      uint64_t step, carat_choice *scratch);
 
+/* ---- drafting
+ * ----------------------------------------------------------------------------------------------- */
+
+/* An assistant (gemma4_assistant) guesses ids ahead, the model checks them all in one step. What is written is id for id what
+ * steps of one id and carat_sample would have written, greedy or drawn: drafting changes nothing but the time. */
+typedef struct carat_draft carat_draft;
+typedef struct carat_draft_stats {
+    uint64_t rounds, plain;     /* rounds with drafts, and without */
+    uint64_t drafted, accepted; /* ids of the drafts; of them right, with all in front of them */
+    uint64_t ids;               /* written by all rounds */
+    double seconds,
+        plain_seconds; /* of all rounds, and of those without drafts: their mean is a step without a drafter */
+} carat_draft_stats;
+
+/* For a session, which must outlive it. The assistant has to fit the session's model. length: drafts a round, at most 15; 0: as many as
+ * pay, by how often drafts were right and what they cost lately. */
+carat_status carat_draft_open(carat_session *s, const carat_model *assistant, uint32_t length,
+                              carat_draft **out, carat_err *err);
+void carat_draft_close(carat_draft *d);
+
+typedef struct carat_draft_request {
+    uint32_t sequence; /* its timeline holds ids[0 .. n - 1): all but the id that was drawn last */
+    const carat_sampler *sampler;
+    uint64_t step; /* carat_sample's, of the next id */
+    int32_t *ids;  /* prompt and reply; behind them `room` places, which the round writes to */
+    size_t n_prompt, n, room;
+} carat_draft_request;
+/* Writes 1 <= *count <= room more ids; again the timeline holds all but the last of them. */
+carat_status carat_draft_round(carat_draft *d, const carat_draft_request *r, size_t *count, carat_err *err);
+carat_draft_stats carat_draft_report(const carat_draft *d);
+
 /* ---- text
  * --------------------------------------------------------------------------------------------------- */
 

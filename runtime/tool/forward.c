@@ -68,7 +68,7 @@ carat_status carat_forward(const carat_model *m, const carat_forward_options *o,
     return st;
 }
 
-carat_status carat_forward_draft(const carat_forward_options *o, const carat_draft_request *r, carat_err *err)
+carat_status carat_forward_draft(const carat_forward_options *o, const carat_replay *r, carat_err *err)
 {
     carat_session *s = NULL;
     carat_drafter *d = NULL;

@@ -26,18 +26,18 @@ carat_status carat_forward(const carat_model *m, const carat_forward_options *o,
                            carat_err *err);
 
 /* One draft step: logits [vocab] and the next hidden state [backbone], valid during the call. */
-typedef void carat_draft_fn(void *ctx, size_t step, const float *logits, const float *hidden);
+typedef void carat_replay_fn(void *ctx, size_t step, const float *logits, const float *hidden);
 
-typedef struct carat_draft_request {
+typedef struct carat_replay {
     const carat_model *model, *drafter;
     const carat_ids *ids;   /* the timeline; at least one */
     const carat_ids *taken; /* what the drafter takes, step by step, as if it had drafted it */
-    carat_draft_fn *fn;
+    carat_replay_fn *fn;
     void *ctx;
-} carat_draft_request;
+} carat_replay;
 
 /* Opens a session, syncs the ids, drafts. */
-carat_status carat_forward_draft(const carat_forward_options *o, const carat_draft_request *r,
+carat_status carat_forward_draft(const carat_forward_options *o, const carat_replay *r,
                                  carat_err *err);
 
 #endif
