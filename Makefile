@@ -10,7 +10,7 @@ export CC CFLAGS B
 # Required flags; CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS stay the user's.
 CARAT_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fopenmp -fvisibility=hidden -ffp-contract=off \
   -Wall -Wextra -Wpedantic -Wshadow -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CARAT_LIBS := -lblis -lcjson -lcrypto -lz -larchive -lm
+CARAT_LIBS := -lblis -lcjson -lcrypto -lz -larchive -lsnappy -lzstd -lm
 
 # ---- sources: every .c of a folder belongs to it; cmd_*.c is the program, the rest the library
 folders := $(addprefix runtime/,base tensor format kernel text media model) convert quantize datasets \
