@@ -139,16 +139,15 @@ static carat_status record(csv *t, carat_str *out, size_t *n, carat_err *err)
 static carat_status read_names(csv *t, carat_err *err)
 {
     static const char bom[] = "\xEF\xBB\xBF";
-    carat_status st = record(t, &t->names, &t->columns, err);
+    carat_status st = carat_stream_in_read(t->in, t->buffer, sizeof t->buffer, &t->n, err);
     if (st)
         return st;
-    if (!t->columns)
-        return carat_fail(err, CARAT_EFORMAT, "%s: empty, not even a line that names the columns", t->path);
-    if (!strncmp(t->names.data, bom, 3)) {
-        memmove(t->names.data, t->names.data + 3, t->names.len - 3);
-        t->names.len -= 3;
-    }
-    return CARAT_OK;
+    if (t->n >= 3 && !memcmp(t->buffer, bom, 3))
+        t->at = 3;
+    st = record(t, &t->names, &t->columns, err);
+    if (!st && !t->columns)
+        st = carat_fail(err, CARAT_EFORMAT, "%s: empty, not even a line that names the columns", t->path);
+    return st;
 }
 
 static carat_status open_table(const char *path, void **state, carat_err *err)
