@@ -17,6 +17,8 @@ typedef struct carat_backend {
     /* fn(ctx, pos, logits [vocab]) for positions [from, n), from several threads at once, in no fixed order. */
     carat_status (*score)(void *self, const int32_t *ids, size_t n, size_t from, carat_logits_fn *fn,
                           void *ctx, carat_err *err);
+    /* nll[i] = -log p(ids[i] | ids[0..i)) in nats, for i in [from, n), from >= 1 */
+    carat_status (*nll)(void *self, const int32_t *ids, size_t n, size_t from, double *nll, carat_err *err);
     /* log of the sum of exp over the vocabulary, in f64; callable from fn */
     double (*log_sum)(void *self, const float *logits);
     /* one line that names what computes: "int4-g32 weights, int8 numerics, avx2 kernels" */

@@ -133,7 +133,11 @@ typedef struct carat_sync_request {
     size_t logits_from; /* logits are wanted for positions [logits_from, n); n: none. Positions before it cost
                          * less (no head; in models with shared KV, only the layers that own K/V) */
     carat_logits_fn
-        *logits;       /* may be NULL: then only the last wanted row is kept, see carat_session_logits */
+        *logits; /* may be NULL: then only the last wanted row is kept, see carat_session_logits */
+    /* nll [n], if not NULL: instead of logits, nll[i] = -log p(next[i] | ids[0..i]) in nats for positions
+     * [logits_from, n); `next` [n] holds ids of the vocabulary there. No row of logits is kept: much faster. */
+    const int32_t *next;
+    double *nll;
     carat_tap_fn *tap; /* may be NULL; with a tap every row runs through every layer */
     void *ctx;
     uint32_t sequence; /* which timeline */

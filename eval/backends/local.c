@@ -19,6 +19,13 @@ static carat_status score(void *self, const int32_t *ids, size_t n, size_t from,
     return carat_session_sync(l->session, &r, err);
 }
 
+static carat_status nll(void *self, const int32_t *ids, size_t n, size_t from, double *out, carat_err *err)
+{
+    local *l = self;
+    carat_sync_request r = {.ids = ids, .n = n - 1, .logits_from = from - 1, .next = ids + 1, .nll = out + 1};
+    return carat_session_sync(l->session, &r, err);
+}
+
 static double log_sum(void *self, const float *logits)
 {
     return carat_session_log_sum(((local *)self)->session, logits);
@@ -66,6 +73,7 @@ carat_status carat_backend_local(const carat_local_options *o, carat_backend *ou
                            .large = !small,
                            .tokenizer = l->tokenizer,
                            .score = score,
+                           .nll = nll,
                            .log_sum = log_sum,
                            .describe = describe,
                            .close = close_local};

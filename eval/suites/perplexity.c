@@ -10,8 +10,7 @@
 typedef struct perplexity {
     const carat_eval *e;
     carat_windows windows;
-    double *nll; /* of the item under way */
-    const carat_window *at;
+    double *nll; /* of the item under way, by position */
 } perplexity;
 
 static void close_suite(void *state)
@@ -29,7 +28,7 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
         return CARAT_ENOMEM;
     p->e = e;
     carat_status st = carat_windows_open(e, "perplexity", &p->windows, err);
-    if (!st && !(p->nll = carat_alloc(e->context, sizeof *p->nll, err)))
+    if (!st && !(p->nll = carat_alloc((size_t)e->context + 1, sizeof *p->nll, err)))
         st = CARAT_ENOMEM;
     if (st) {
         close_suite(p);
@@ -46,28 +45,20 @@ static size_t size_of(const void *state, size_t i)
     return w->n - w->from;
 }
 
-static void row(void *ctx, size_t pos, const float *logits)
-{
-    const perplexity *p = ctx;
-    carat_backend *b = p->e->model;
-    size_t scored = pos + 1; /* these logits predict the next token */
-    p->nll[scored - p->at->from] = b->log_sum(b->self, logits) - (double)logits[p->at->ids[scored]];
-}
-
 static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
 {
     perplexity *p = state;
     uint64_t bytes;
-    p->at = &p->windows.window[i];
+    const carat_window *at = &p->windows.window[i];
     carat_backend *b = p->e->model;
-    carat_status st = b->score(b->self, p->at->ids, p->at->n - 1, p->at->from - 1, row, p, err);
-    if (st || (st = carat_window_bytes(p->e, p->at, &bytes, err)))
+    carat_status st = b->nll(b->self, at->ids, at->n, at->from, p->nll, err);
+    if (st || (st = carat_window_bytes(p->e, at, &bytes, err)))
         return st;
     carat_jw_key(w, "bytes");
     carat_jw_u64(w, bytes);
     carat_jw_key(w, "nll");
     carat_jw_open(w, '[');
-    for (size_t k = 0; k < p->at->n - p->at->from; k++)
+    for (size_t k = at->from; k < at->n; k++)
         carat_jw_f64(w, p->nll[k]);
     carat_jw_close(w);
     return CARAT_OK;

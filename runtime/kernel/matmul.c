@@ -98,6 +98,13 @@ void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product 
     }
 }
 
+void carat_matmul_alone(const carat_kernels *k, const carat_product *p, bool few, void *scratch)
+{
+    size_t step = piece_rows(p, few), rows = (size_t)p->w->rows;
+    for (size_t r = 0; r < rows; r += step)
+        piece(k, p, r, rows - r < step ? rows : r + step, path_of(p, few), scratch);
+}
+
 void carat_matmul_init(void)
 {
     bli_init();

@@ -21,6 +21,8 @@ size_t carat_matmul_scratch(size_t max_cols, size_t max_tokens); /* bytes per th
 /* To be called by every thread of the team inside a phase; takes pieces until none is left; ends without a barrier. */
 void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, bool few,
                   void *scratch);
+/* One product by the calling thread alone. */
+void carat_matmul_alone(const carat_kernels *k, const carat_product *p, bool few, void *scratch);
 /* Once per process before any team runs (sets BLIS to one thread). */
 void carat_matmul_init(void);
 

@@ -40,23 +40,21 @@ void carat_pass_blocks(const carat_work *w)
 
 /* ---- head ---------------------------------------------------------------------------------------------------- */
 
-static carat_feed head_feed(const carat_work *w)
+carat_feed carat_head_feed(const carat_work *w)
 {
     const carat_weight *const in[] = {&w->m->head};
     return carat_feed_open(w->s, w->s->x, w->m->config.hidden, in, 1);
 }
 
-/* Row t of a block of rows that begins at `from`: x[t] = norm(h[from + t]). */
-static void final_norm_row(const carat_work *w, uint32_t from, size_t t)
+void carat_final_norm_row(const carat_work *w, uint32_t from, size_t t)
 {
     size_t hidden = w->m->config.hidden;
     carat_norm(w->s, w->s->h + (from + t) * hidden, w->m->norm, hidden, w->s->x + t * hidden);
-    carat_feed f = head_feed(w);
+    carat_feed f = carat_head_feed(w);
     carat_feed_put(w, &f, t);
 }
 
-/* logits = tanh(logits / cap) * cap, with a rounding behind each step in bf16. */
-static void cap_row(const carat_session *s, float *x, size_t n)
+void carat_cap_row(const carat_session *s, float *x, size_t n)
 {
     float cap = (float)s->m->config.softcap;
     carat_round(s, x, n);
@@ -85,7 +83,7 @@ void carat_pass_cap(const carat_work *w, size_t rows)
     while (carat_team_take(w->team, rows * pieces, 1, &b, &e)) {
         size_t from = b % pieces * CAP_PIECE, n = vocab - from < CAP_PIECE ? vocab - from : CAP_PIECE;
         float *x = s->logits + b / pieces * vocab + from;
-        cap_row(s, x, n);
+        carat_cap_row(s, x, n);
         if (isnan(s->kern->max(x, n)))
             atomic_store_explicit(&w->p->bad, true, memory_order_relaxed);
     }
@@ -97,11 +95,11 @@ static void head(const carat_work *w, size_t from, size_t end, bool wanted)
 {
     carat_session *s = w->s;
     size_t vocab = w->m->config.vocab, rows = end - from, b, e;
-    carat_rows(w, 0, rows, final_norm_row, (uint32_t)from);
+    carat_rows(w, 0, rows, carat_final_norm_row, (uint32_t)from);
     tap(w, "norm", from, rows, s->x);
     if (!wanted)
         return;
-    carat_feed f = head_feed(w);
+    carat_feed f = carat_head_feed(w);
     carat_multiply(w, &f, 0, rows, &(carat_out){&w->m->head, s->logits, vocab}, 1);
     carat_team_barrier(w->team);
     carat_pass_cap(w, rows);
@@ -129,7 +127,10 @@ static void run(carat_team *team, int rank, void *ctx)
     carat_pass_blocks(&w);
     if (p->tap)
         heads(&w, 0, p->wanted, false);
-    heads(&w, p->wanted, p->n, true);
+    if (p->nll)
+        carat_pass_score(&w);
+    else
+        heads(&w, p->wanted, p->n, true);
 }
 
 const carat_span *carat_pass_span(const carat_pass *p, size_t t)

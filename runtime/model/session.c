@@ -141,7 +141,9 @@ static void carve_activations(carat_session *s, carat_carver *c)
         s->cos[full] = carat_carve(c, b * half, f);
         s->sin[full] = carat_carve(c, b * half, f);
     }
-    s->logits = carat_carve(c, (b < CARAT_LOGIT_ROWS ? b : CARAT_LOGIT_ROWS) * g->vocab, f);
+    uint64_t rows = b < CARAT_LOGIT_ROWS ? b : CARAT_LOGIT_ROWS;
+    s->logit_bytes = most(rows * g->vocab * f, carat_score_bytes(s, rows));
+    s->logits = carat_carve(c, s->logit_bytes, 1);
     s->acts = carat_carve(c, w.acts, 1);
     carat_moe_carve(&s->moe, s->m, s->numerics == CARAT_INT8, s->rows, c);
     s->scratch_stride = scratch_bytes(s, &w);

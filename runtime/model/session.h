@@ -47,8 +47,9 @@ struct carat_session {
     float *ple;             /* [B][layers * ple_dim]: per-layer inputs */
     float *ple_gate;        /* [B][ple_dim] */
     float *cos[2], *sin[2]; /* [B][dim / 2]: sliding, full */
-    float *logits;          /* [CARAT_LOGIT_ROWS][vocab] */
-    void *acts;             /* quantized inputs of the products under way */
+    float *logits;          /* [CARAT_LOGIT_ROWS][vocab], or what score.c keeps */
+    uint64_t logit_bytes;
+    void *acts; /* quantized inputs of the products under way */
     carat_moe_work moe;
     uint8_t *scratch; /* [threads][scratch_stride] */
     size_t scratch_stride;
@@ -78,6 +79,8 @@ typedef struct carat_pass {
     size_t wanted; /* rows from here on get logits; n: none */
     bool few;      /* the few-token float kernels */
     carat_logits_fn *logits;
+    const int32_t *next; /* with nll: by position, what the wanted rows should predict */
+    double *nll;
     carat_tap_fn *tap;
     void *ctx;
     atomic_bool bad; /* a logit was NaN */
@@ -150,6 +153,14 @@ void carat_pass_mlp(const carat_work *w, uint32_t layer, size_t first);       /*
 void carat_pass_experts(const carat_work *w, uint32_t layer, size_t first);   /* h -> s->moe; x is scratch */
 void carat_pass_blocks(const carat_work *w);                                  /* h -> h: all layers */
 void carat_pass_cap(const carat_work *w, size_t rows); /* logits: rounded, capped, p->bad set if one is NaN */
+/* Losses of the wanted rows instead of their logits. carat_score_bytes: the memory that so many rows at a time take. */
+void carat_pass_score(const carat_work *w);
+uint64_t carat_score_bytes(const carat_session *s, size_t rows);
+/* The head's input: row t of a block of rows that begins at `from`, x[t] = norm(h[from + t]). */
+carat_feed carat_head_feed(const carat_work *w);
+void carat_final_norm_row(const carat_work *w, uint32_t from, size_t t);
+/* logits = tanh(logits / cap) * cap, with a rounding behind each step in bf16. */
+void carat_cap_row(const carat_session *s, float *x, size_t n);
 /* Row stages that are fused with their neighbours. */
 void carat_attention_input(const carat_work *w, uint32_t layer, size_t row); /* h -> x */
 void carat_embed_id(const carat_session *s, int32_t id, float *h); /* the scaled embedding, [hidden] */

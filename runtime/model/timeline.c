@@ -69,6 +69,17 @@ static carat_status check_ids(const carat_session *s, size_t pos, const int32_t 
     return CARAT_OK;
 }
 
+static carat_status check_next(const carat_session *s, const carat_sync_request *r, carat_err *err)
+{
+    uint32_t vocab = s->m->config.vocab;
+    for (size_t i = r->logits_from; r->nll && i < r->n; i++)
+        if (r->next[i] < 0 || (uint32_t)r->next[i] >= vocab)
+            return carat_fail(err, CARAT_EUSAGE,
+                              "next token id %" PRId32 " at position %zu: the vocabulary has %" PRIu32,
+                              r->next[i], i, vocab);
+    return CARAT_OK;
+}
+
 /* Do the rings still hold the window in front of position n? */
 static bool holds(const carat_session *s, const carat_timeline *t, size_t n)
 {
@@ -98,11 +109,12 @@ static void note_written(const carat_session *s, carat_timeline *t, size_t n, si
 carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err)
 {
     carat_status st;
-    if ((st = check_sequence(s, r->sequence, err)) || (st = check_ids(s, 0, r->ids, r->n, err)))
+    if ((st = check_sequence(s, r->sequence, err)) || (st = check_ids(s, 0, r->ids, r->n, err)) ||
+        (st = check_next(s, r, err)))
         return st;
     carat_timeline *t = &s->line[r->sequence];
     size_t pos = keep(s, t, r), kept = pos;
-    size_t from = r->logits_from < r->n && !r->logits ? r->n - 1 : r->logits_from;
+    size_t from = r->logits_from < r->n && !r->logits && !r->nll ? r->n - 1 : r->logits_from;
     memcpy(t->ids, r->ids, r->n * sizeof *t->ids);
     t->n = pos;
     s->kept = 0;
@@ -121,6 +133,8 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
                         .first = r->tap ? 0 : wanted,
                         .wanted = wanted,
                         .logits = r->logits,
+                        .next = r->next,
+                        .nll = r->nll,
                         .tap = r->tap,
                         .ctx = r->ctx};
         carat_pass_run(&p);
@@ -133,7 +147,7 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
                 pos, pos + n - 1);
         }
         pos += n;
-        if (pos == r->n && wanted < n) {
+        if (pos == r->n && wanted < n && !r->nll) {
             s->kept_from = (n - 1 - wanted) % CARAT_LOGIT_ROWS;
             s->kept = 1;
         }

@@ -1,8 +1,9 @@
 /* Sessions: equal bits whatever the threads, the cuts and the history; memory as priced; no allocation while decoding.
  *                                                                                 SPDX-License-Identifier: Apache-2.0
  * On the golden checkpoints of transformers (tests/golden), whose numbers `carat parity` checks. */
-#include <stdlib.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "runtime/carat.h"
 #include "tests/support/allocations.h"
@@ -165,6 +166,56 @@ static void no_allocation(void **state)
     }
 }
 
+/* Losses without logits: those of the rows of logits, and the same bits for any threads, batch and cut. */
+typedef struct rows {
+    carat_session *s;
+    const int32_t *ids;
+    double nll[TOKENS];
+} rows;
+
+static void take_row(void *ctx, size_t pos, const float *logits)
+{
+    rows *r = ctx;
+    r->nll[pos] = carat_session_log_sum(r->s, logits) - (double)logits[r->ids[pos + 1]];
+}
+
+static void losses(void **state)
+{
+    (void)state;
+    enum { FROM = 9, N = TOKENS - 1 };
+    for (size_t k = 0; k < 2; k++) {
+        carat_model *m = open_model(models[k]);
+        int32_t ids[TOKENS];
+        carat_err err;
+        make_ids(m, ids, TOKENS);
+        for (int numerics = 0; numerics < 2; numerics++) {
+            double first[TOKENS] = {0}, nll[TOKENS] = {0};
+            for (uint32_t threads = 1; threads <= 3; threads++) {
+                carat_session_options o = {.threads = threads, .numerics = (carat_numerics)numerics};
+                o.batch = threads == 2 ? 13 : 0;
+                carat_session *s = open_session(m, o);
+                carat_sync_request r = {.ids = ids, .n = N, .logits_from = FROM, .next = ids + 1, .nll = nll};
+                assert_int_equal(carat_session_sync(s, &r, &err), CARAT_OK);
+                assert_null(carat_session_logits(s));
+                if (threads == 1)
+                    memcpy(first, nll, sizeof nll);
+                assert_memory_equal(nll, first, sizeof nll);
+                carat_session_close(s);
+            }
+            rows want = {.ids = ids};
+            want.s = open_session(m, (carat_session_options){.numerics = (carat_numerics)numerics});
+            carat_sync_request r = {
+                .ids = ids, .n = N, .logits_from = FROM, .logits = take_row, .ctx = &want};
+            assert_int_equal(carat_session_sync(want.s, &r, &err), CARAT_OK);
+            for (size_t i = FROM; i < N; i++)
+                assert_true(fabs(nll[i] - want.nll[i]) <= 1e-6 * want.nll[i]);
+            assert_true(nll[FROM - 1] == 0);
+            carat_session_close(want.s);
+        }
+        carat_model_close(m);
+    }
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -186,6 +237,10 @@ static void refused(void **state)
     s = open_session(m, (carat_session_options){.context = 16});
     int32_t ids[32] = {1, -1};
     carat_sync_request r = {.ids = ids, .n = 2};
+    double nll[2];
+    int32_t far[] = {0, INT32_MAX};
+    carat_sync_request score = {.ids = ids, .n = 2, .next = far, .nll = nll};
+    assert_int_equal(carat_session_sync(s, &score, &err), CARAT_EUSAGE);
     assert_fails(carat_session_sync(s, &r, &err), CARAT_EUSAGE, &err, "-1");
     ids[1] = 1 << 30;
     assert_fails(carat_session_sync(s, &r, &err), CARAT_EUSAGE, &err, "1073741824");
@@ -237,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits),   cmocka_unit_test(history),
                                        cmocka_unit_test(lost_window), cmocka_unit_test(no_allocation),
-                                       cmocka_unit_test(refused),     cmocka_unit_test(sampling)};
+                                       cmocka_unit_test(losses),      cmocka_unit_test(refused),
+                                       cmocka_unit_test(sampling)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
