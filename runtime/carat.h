@@ -58,6 +58,10 @@ const char *carat_numerics_name(carat_numerics n);
 carat_status carat_numerics_parse(const char *name, carat_numerics fallback, carat_numerics *out,
                                   carat_err *err);
 
+/* How keys and values are kept. int8: codes with one scale for each position and head. AUTO: what carat_session_price
+ * documents. */
+typedef enum carat_kv { CARAT_KV_AUTO = 0, CARAT_KV_F32, CARAT_KV_BF16, CARAT_KV_F16, CARAT_KV_INT8 } carat_kv;
+
 typedef struct carat_model_info {
     const char *path;   /* resolved directory or file */
     const char *family; /* "E2B", "31B", ..., or "custom" for sizes that are not a released one */

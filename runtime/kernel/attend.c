@@ -1,16 +1,18 @@
-/* Scratch of attention, enough for every set.                                      SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/base/mem.h"
+/* Sizes of attention's scratch and of cached values.                               SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/kernel/attend.h"
 
-size_t carat_attend_pitch(size_t dim)
+size_t carat_kv_size(carat_kv type)
 {
-    return (dim + 15) / 16 * 16;
+    return type == CARAT_KV_F32 ? sizeof(float) : type == CARAT_KV_INT8 ? sizeof(int8_t) : sizeof(uint16_t);
 }
 
-/* Vector sets: a tile of scores and the sums of its rows. The reference set, and round_bf16 everywhere: whole rows of scores. */
-size_t carat_attend_bytes(const carat_attention *a)
+size_t carat_attend_record(size_t dim)
 {
-    size_t tiles = CARAT_ATTEND_ROWS * (CARAT_ATTEND_TILE + carat_attend_pitch(a->dim));
-    size_t row = a->slots + 2 * CARAT_ATTEND_TILE;
-    return (tiles > row ? tiles : row) * sizeof(float);
+    return CARAT_RECORD_HEAD + (dim + 15) / 16 * 16;
+}
+
+/* A tile of scores, and two records a row: of the split at hand and of those before. The reference set: a row of K or V. */
+size_t carat_attend_bytes(size_t dim)
+{
+    return CARAT_ATTEND_ROWS * (CARAT_ATTEND_TILE + 2 * carat_attend_record(dim)) * sizeof(float);
 }

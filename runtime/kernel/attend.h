@@ -9,8 +9,9 @@ enum {
     CARAT_ATTEND_ROWS = 48,  /* queries x heads that go through a tile together */
     CARAT_ATTEND_PANEL = 64, /* columns of V at a time, at most */
 };
+_Static_assert(CARAT_ATTEND_SPLIT % CARAT_ATTEND_TILE == 0, "whole tiles");
 
-/* Floats from one row of sums to the next. */
-size_t carat_attend_pitch(size_t dim);
+/* A record: [0] running maximum, [1] sum of weights, [2] 1 if some key was seen; from [HEAD] on the weighted sum of V, padded to whole vectors. */
+enum { CARAT_RECORD_MOST, CARAT_RECORD_TOTAL, CARAT_RECORD_SEEN, CARAT_RECORD_HEAD = 16 };
 
 #endif

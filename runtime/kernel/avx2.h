@@ -36,7 +36,12 @@ void carat_avx2_scale(float *y, float s, size_t n);
 void carat_avx2_round_bf16(float *x, size_t n);
 float carat_avx2_max(const float *x, size_t n);
 double carat_avx2_sum_exp(const float *x, size_t n, float m);
+void carat_avx2_kv_put(carat_kv type, const float *x, size_t n, void *row, float *scale);
 void carat_avx2_attend(const carat_attention *a, size_t kv_head, size_t t0, size_t t1, void *scratch);
+void carat_avx2_attend_part(const carat_attention *a, size_t kv_head, size_t split, float *records,
+                            void *scratch);
+void carat_avx2_attend_join(float *first, const float *next, size_t dim);
+void carat_avx2_attend_end(const float *record, size_t dim, float *out);
 float carat_avx2_code_error(const float *x, size_t n, float s, int lo, int hi);
 void carat_avx2_code_errors(const float *x, size_t n, const float *scales, size_t ns, int lo, int hi,
                             float *err);

@@ -4,6 +4,8 @@
  *     W lanes of float in a vec, D = W / 2 lanes of double in a dvec; V_ROWS: rows of a block that attention keeps in registers.
  *     v_min(a, b) = a < b ? a : b and v_max(a, b) = a > b ? a : b, lane by lane: a NaN in either gives b.
  *     v_load_n / v_store_n touch n <= W floats; the other lanes read as zero.
+ *     v_load_bf16 / _f16 / _i8 widen W values; v_store_bf16 / _f16 round W values to nearest even (a NaN stays one, f16 overflows to
+ *     infinity).
  *     v_sum folds in halves: lane i + lane i + W/2, and so on. */
 #ifndef CARAT_KERNEL_AVX2_VEC_H
 #define CARAT_KERNEL_AVX2_VEC_H
@@ -144,6 +146,30 @@ static inline void v_store_i8(int8_t *q, vec x, size_t n)
     __m128i h = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
     int64_t bytes = _mm_cvtsi128_si64(_mm_packs_epi16(h, h));
     __builtin_memcpy(q, &bytes, n);
+}
+
+static inline vec v_load_bf16(const uint16_t *p)
+{
+    __m256i b = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(b, 16));
+}
+static inline vec v_load_f16(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+static inline vec v_load_i8(const int8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+static inline void v_store_bf16(uint16_t *p, vec x)
+{
+    __m256i b = _mm256_srli_epi32(_mm256_castps_si256(v_bf16(x)), 16);
+    _mm_storeu_si128((__m128i *)p,
+                     _mm_packus_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1)));
+}
+static inline void v_store_f16(uint16_t *p, vec x)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
 }
 
 static inline dvec d_set1(double x)

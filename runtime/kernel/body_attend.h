@@ -3,62 +3,95 @@
  * Online softmax over tiles of 64 keys (Milakov and Gimelshein 2018; Dao et al. 2022), the tiles at fixed positions: [0, 64), [64, 128) ...
  * A row is one query of one head; up to ROWS rows that share a KV head go through a tile together, so that K and V are read
  * once for them. Nothing that one row computes depends on its neighbours: keys it may not see weigh exactly 0, and blocking
- * changes which products are made at the same time, never the order within a sum. */
-#include <math.h>
-#include <string.h>
-
+ * changes which products are made at the same time, never the order within a sum. Without a window a row's sums begin anew at
+ * each split and are joined afterwards.
+ *
+ * INT8 rows: the scale of K multiplies the finished score, that of V the weight. round_bf16: a first walk finds maximum and sum
+ * of the whole row, a second one mixes the rounded probabilities. */
 #include "runtime/kernel/attend.h"
+#include "runtime/kernel/body_kv.h"
 #include "runtime/kernel/body_math.h"
-#include "runtime/kernel/ref.h"
 
 enum {
     TILE = CARAT_ATTEND_TILE,
     ROWS = CARAT_ATTEND_ROWS,
-    KEYS = 4,          /* of a score block: V_ROWS x KEYS sums in registers */
-    VECS = 4,          /* of a block of the result: V_ROWS x VECS sums in registers */
-    PACK = 3 * V_ROWS, /* more rows than this: K and V pass through a packed copy that stays in L1 */
+    SPLIT = CARAT_ATTEND_SPLIT,
+    KEYS = 4, /* of a score block: V_ROWS x KEYS sums in registers */
+    VECS = 4, /* of a block of the result: V_ROWS x VECS sums in registers */
+    LINE = 64
 };
 _Static_assert(ROWS % V_ROWS == 0, "whole blocks");
 _Static_assert(CARAT_ATTEND_PANEL >= VECS * W, "a panel of V fits its scratch");
 
+/* What a walk over the keys does with a tile's scores. */
+typedef enum stage {
+    ONLINE, /* weights relative to the maximum so far, mixed at once */
+    SURVEY, /* maximum and sum only */
+    SETTLED /* probabilities of the whole row, rounded, mixed */
+} stage;
+
 typedef struct group {
-    size_t n, dim;
-    size_t ld_score, ld_sum;
+    const carat_attention *a;
+    size_t kv_head;
+    size_t n; /* rows */
+    size_t ld_sum;
     const float *q[ROWS];
     size_t first[ROWS], end[ROWS]; /* the positions a row sees */
     float most[ROWS], total[ROWS]; /* running maximum, and sum of weights */
     float keep[ROWS];              /* what the tile at hand leaves of older sums */
-    float *score, *sum;            /* [n][ld_score], [n][ld_sum] */
-    float *pack;
+    float *score;                  /* [n][TILE] */
+    float *sum;                    /* row i at sum + i * ld_sum */
 } group;
 
-/* Keys base + [j0, j1) of a tile. All 64 pointers are valid, whatever j0 and j1 are. */
+/* Keys base + [j0, j1). All 64 pointers are valid, whatever j0 and j1 are. */
 typedef struct tile {
     size_t base, j0, j1;
-    const float *k[TILE], *v[TILE];
+    const uint8_t *k[TILE], *v[TILE];
+    float k_scale[TILE], v_scale[TILE]; /* INT8: 0 outside [j0, j1) */
 } tile;
 
-static void tile_at(const carat_attention *a, size_t kv_head, size_t base, const group *g, tile *out)
+static size_t lesser(size_t a, size_t b)
 {
-    size_t lo = SIZE_MAX, hi = 0, pitch = a->kv_heads * a->dim;
+    return a < b ? a : b;
+}
+
+static void tile_at(const group *g, size_t base, tile *out)
+{
+    const carat_attention *a = g->a;
+    size_t lo = SIZE_MAX, hi = 0, row = a->dim * carat_kv_size(a->kv), head = g->kv_head * a->slots;
     for (size_t i = 0; i < g->n; i++) {
-        lo = g->first[i] < lo ? g->first[i] : lo;
+        lo = lesser(lo, g->first[i]);
         hi = g->end[i] > hi ? g->end[i] : hi;
     }
     out->base = base;
     out->j0 = lo > base ? lo - base : 0;
-    out->j1 = hi - base < TILE ? hi - base : TILE;
+    out->j1 = lesser(hi - base, TILE);
     size_t slot = base % a->slots;
     for (size_t j = 0; j < TILE; j++) {
-        out->k[j] = a->k + slot * pitch + kv_head * a->dim;
-        out->v[j] = a->v + slot * pitch + kv_head * a->dim;
+        out->k[j] = (const uint8_t *)a->k.data + (head + slot) * row;
+        out->v[j] = (const uint8_t *)a->v.data + (head + slot) * row;
+        if (a->kv == CARAT_KV_INT8) {
+            bool seen = j >= out->j0 && j < out->j1;
+            out->k_scale[j] = seen ? a->k.scale[head + slot] : 0;
+            out->v_scale[j] = seen ? a->v.scale[head + slot] : 0;
+        }
         slot = slot + 1 == a->slots ? 0 : slot + 1;
     }
 }
 
+/* Asks for n rows that will be read soon: tiles are visited in panels of columns, which the hardware does not foresee. */
+static inline void foresee(const uint8_t *const *row, size_t n, size_t bytes)
+{
+    for (size_t j = 0; j < n; j++)
+        for (size_t b = 0; b < bytes; b += LINE)
+            __builtin_prefetch(row[j] + b, 0, 2);
+}
+
+/* ---- scores --------------------------------------------------------------------------------------------------- */
+
 /* score[i][j] = q[i] . k[j] for KEYS keys: W partial sums along dim, folded at the end. */
-static inline __attribute__((always_inline)) void
-score_block(size_t rows, const float *const *q, const float *const *k, size_t dim, float *score, size_t ld)
+static inline __attribute__((always_inline)) void score_block(carat_kv type, size_t rows, const float *const *q,
+                                                              const uint8_t *const *k, size_t dim, float *score)
 {
     vec sum[V_ROWS][KEYS];
 #pragma GCC unroll 8
@@ -74,7 +107,7 @@ score_block(size_t rows, const float *const *q, const float *const *k, size_t di
             x[i] = v_load(q[i] + d);
 #pragma GCC unroll 8
         for (int j = 0; j < KEYS; j++) {
-            vec y = v_load(k[j] + d);
+            vec y = kv_load(type, k[j], d);
 #pragma GCC unroll 8
             for (size_t i = 0; i < rows; i++)
                 sum[i][j] = v_fma(x[i], y, sum[i][j]);
@@ -83,125 +116,77 @@ score_block(size_t rows, const float *const *q, const float *const *k, size_t di
     if (d < dim)
 #pragma GCC unroll 8
         for (int j = 0; j < KEYS; j++) {
-            vec y = v_load_n(k[j] + d, dim - d);
+            vec y = kv_load_n(type, k[j], d, dim - d);
 #pragma GCC unroll 8
             for (size_t i = 0; i < rows; i++)
                 sum[i][j] = v_fma(v_load_n(q[i] + d, dim - d), y, sum[i][j]);
         }
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++)
-        v_sum4(score + i * ld, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+        v_sum4(score + i * TILE, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
 }
 
-/* The scores of a group with one block of keys, V_ROWS rows at a time, then two, then one. */
-static void score_keys(const group *g, const float *const *k, float *score)
+/* Scores of a tile, from j0 rounded down to whole blocks of keys; V_ROWS rows at a time, then two, then one. */
+static inline __attribute__((always_inline)) void score_as(carat_kv type, const group *g, const tile *t)
 {
-    size_t i = 0, ld = g->ld_score;
-    for (; i + V_ROWS <= g->n; i += V_ROWS)
-        score_block(V_ROWS, g->q + i, k, g->dim, score + i * ld, ld);
-    for (; i + 2 <= g->n; i += 2)
-        score_block(2, g->q + i, k, g->dim, score + i * ld, ld);
-    if (i < g->n)
-        score_block(1, g->q + i, k, g->dim, score + i * ld, ld);
-}
-
-/* Scores of a tile, from j0 rounded down to whole blocks of keys. score: column 0 of the tile. */
-static void score_tile(const group *g, const tile *t, float *score)
-{
-    for (size_t j = t->j0 / KEYS * KEYS; j < t->j1; j += KEYS)
-        score_keys(g, t->k + j, score + j);
-}
-
-/* Columns [d, d + vectors) of the result, and where those of V begin: v[j] + off. */
-typedef struct panel {
-    const float *const *v;
-    const float *score; /* column 0 of the tile */
-    size_t off, d, j0, j1;
-    size_t tail; /* lanes of the last vector */
-} panel;
-
-/* sum[i] = keep[i] * sum[i] + score[i] V for rows from i0 on, `vecs` vectors wide. */
-static inline __attribute__((always_inline)) void mix_block(size_t rows, int vecs, bool partial,
-                                                            const group *g, size_t i0, const panel *s)
-{
-    vec sum[V_ROWS][VECS];
-    size_t ld = g->ld_sum, lp = g->ld_score;
-    float *out = g->sum + i0 * ld + s->d;
-    const float *p = s->score + i0 * lp;
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int u = 0; u < vecs; u++)
-            sum[i][u] = v_mul(v_load(out + i * ld + u * W), v_set1(g->keep[i0 + i]));
-    for (size_t j = s->j0; j < s->j1; j++) {
-        const float *v = s->v[j] + s->off;
-        vec y[VECS];
-#pragma GCC unroll 8
-        for (int u = 0; u < vecs; u++)
-            y[u] = partial ? v_load_n(v + u * W, s->tail) : v_load(v + u * W);
-#pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++) {
-            vec x = v_set1(p[i * lp + j]);
-#pragma GCC unroll 8
-            for (int u = 0; u < vecs; u++)
-                sum[i][u] = v_fma(x, y[u], sum[i][u]);
-        }
+    size_t dim = g->a->dim, bytes = dim * carat_kv_size(type);
+    for (size_t j = t->j0 / KEYS * KEYS; j < t->j1; j += KEYS) {
+        size_t i = 0;
+        foresee(t->v + j, KEYS, bytes);
+        for (; i + V_ROWS <= g->n; i += V_ROWS)
+            score_block(type, V_ROWS, g->q + i, t->k + j, dim, g->score + i * TILE + j);
+        for (; i + 2 <= g->n; i += 2)
+            score_block(type, 2, g->q + i, t->k + j, dim, g->score + i * TILE + j);
+        if (i < g->n)
+            score_block(type, 1, g->q + i, t->k + j, dim, g->score + i * TILE + j);
     }
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int u = 0; u < vecs; u++)
-            v_store(out + i * ld + u * W, sum[i][u]);
 }
 
-static inline __attribute__((always_inline)) void mix_panel(int vecs, bool partial, const group *g,
-                                                            const panel *s)
+static void score_tile(const group *g, const tile *t)
 {
-    size_t i = 0;
-    for (; i + V_ROWS <= g->n; i += V_ROWS)
-        mix_block(V_ROWS, vecs, partial, g, i, s);
-    for (; i + 2 <= g->n; i += 2)
-        mix_block(2, vecs, partial, g, i, s);
-    if (i < g->n)
-        mix_block(1, vecs, partial, g, i, s);
+    switch (g->a->kv) {
+    case CARAT_KV_BF16:
+        score_as(CARAT_KV_BF16, g, t);
+        break;
+    case CARAT_KV_F16:
+        score_as(CARAT_KV_F16, g, t);
+        break;
+    case CARAT_KV_INT8:
+        score_as(CARAT_KV_INT8, g, t);
+        break;
+    default:
+        score_as(CARAT_KV_F32, g, t);
+    }
 }
 
-static void mix_tile(const group *g, const tile *t, const float *score)
-{
-    panel s = {.v = t->v, .score = score, .j0 = t->j0, .j1 = t->j1};
-    for (; s.d + VECS * W <= g->dim; s.d += VECS * W) {
-        s.off = s.d;
-        mix_panel(VECS, false, g, &s);
-    }
-    for (; s.d + W <= g->dim; s.d += W) {
-        s.off = s.d;
-        mix_panel(1, false, g, &s);
-    }
-    s.off = s.d;
-    s.tail = g->dim - s.d;
-    if (s.tail)
-        mix_panel(1, true, g, &s);
-}
+/* ---- weights -------------------------------------------------------------------------------------------------- */
 
-/* Scores of row i in a tile -> weights exp(score - maximum), 0 where the row does not see; all 64 columns, so that the sum
- * has one order whatever is visible. */
-static void soften(group *g, size_t i, size_t base)
+/* Row i as the walk wants it: scaled, rounded, -inf where it does not see; all 64 columns, so that sums over them have one order whatever
+ * is visible. False if it sees nothing of this tile. */
+static bool look(const group *g, size_t i, const tile *t)
 {
-    float *s = g->score + i * g->ld_score;
-    size_t from = g->first[i] > base ? g->first[i] - base : 0, to = g->end[i] > base ? g->end[i] - base : 0;
-    if (to > TILE)
-        to = TILE;
-    g->keep[i] = 1;
-    if (from >= to) {
-        memset(s, 0, TILE * sizeof *s);
-        return;
-    }
+    float *s = g->score + i * TILE;
+    size_t from = g->first[i] > t->base ? g->first[i] - t->base : 0;
+    size_t to = lesser(g->end[i] > t->base ? g->end[i] - t->base : 0, TILE);
+    if (from >= to)
+        return false;
+    if (g->a->kv == CARAT_KV_INT8)
+        for (size_t j = 0; j < TILE; j += W)
+            v_store(s + j, v_mul(v_load(s + j), v_load(t->k_scale + j)));
+    if (g->a->round_bf16)
+        for (size_t j = 0; j < TILE; j += W)
+            v_store(s + j, v_bf16(v_load(s + j)));
     for (size_t j = 0; j < from; j++)
         s[j] = -INFINITY;
     for (size_t j = to; j < TILE; j++)
         s[j] = -INFINITY;
+    return true;
+}
 
-    float lane[W], most = g->most[i];
+/* Scores -> weights exp(score - maximum so far); the running maximum and sum. */
+static void weigh(group *g, size_t i)
+{
+    float *s = g->score + i * TILE, lane[W], most = g->most[i];
     vec m = v_set1(most);
     for (size_t j = 0; j < TILE; j += W)
         m = v_max(m, v_load(s + j));
@@ -221,58 +206,286 @@ static void soften(group *g, size_t i, size_t base)
     g->most[i] = most;
 }
 
-/* Rows [r0, r0 + n) of a KV head, counted query by query: row r is query t0 + r / share, head r % share of those that share. */
-static void group_at(const carat_attention *a, size_t kv_head, size_t r0, size_t n, group *g)
+/* Scores -> rounded probabilities, once maximum and sum are known. */
+static void settle(group *g, size_t i)
 {
-    size_t share = a->heads / a->kv_heads;
-    g->n = n;
-    g->dim = a->dim;
-    for (size_t i = 0; i < n; i++) {
-        size_t t = (r0 + i) / share, h = kv_head * share + (r0 + i) % share, p = a->pos + t;
-        g->q[i] = a->q + (t * a->heads + h) * a->dim;
-        g->end[i] = p + 1;
-        g->first[i] = a->window && p + 1 > a->window ? p + 1 - a->window : 0;
-        g->most[i] = -INFINITY;
-        g->total[i] = 0;
-        g->keep[i] = 1;
-    }
-    memset(g->sum, 0, n * g->ld_sum * sizeof *g->sum);
+    float *s = g->score + i * TILE;
+    vec top = v_set1(g->most[i]), total = v_set1(g->total[i]);
+    for (size_t j = 0; j < TILE; j += W)
+        v_store(s + j, v_bf16(v_div(v_exp(v_sub(v_load(s + j), top)), total)));
 }
 
-static void write_row(const carat_attention *a, const group *g, size_t i, float by)
+static void weigh_tile(group *g, const tile *t, stage what)
 {
-    float *out = a->out + (g->q[i] - a->q);
-    const float *sum = g->sum + i * g->ld_sum;
+    for (size_t i = 0; i < g->n; i++) {
+        float *s = g->score + i * TILE;
+        g->keep[i] = 1;
+        if (!look(g, i, t)) {
+            memset(s, 0, TILE * sizeof *s);
+            continue;
+        }
+        if (what == SETTLED)
+            settle(g, i);
+        else
+            weigh(g, i);
+        if (g->a->kv == CARAT_KV_INT8)
+            for (size_t j = 0; j < TILE; j += W)
+                v_store(s + j, v_mul(v_load(s + j), v_load(t->v_scale + j)));
+    }
+}
+
+/* ---- mixing --------------------------------------------------------------------------------------------------- */
+
+/* Columns [d, d + vectors) of the result. */
+typedef struct panel {
+    const tile *t;
+    size_t d;
+    size_t tail; /* lanes of the last vector; 0: all */
+} panel;
+
+/* sum[i] = keep[i] * sum[i] + weight[i] V for rows from i0 on, `vecs` vectors wide. */
+static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_t rows, int vecs, const group *g,
+                                                            size_t i0, const panel *s)
+{
+    vec sum[V_ROWS][VECS];
+    size_t ld = g->ld_sum;
+    float *out = g->sum + i0 * ld + s->d;
+    const float *p = g->score + i0 * TILE;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int u = 0; u < vecs; u++)
+            sum[i][u] = v_mul(v_load(out + i * ld + u * W), v_set1(g->keep[i0 + i]));
+    for (size_t j = s->t->j0; j < s->t->j1; j++) {
+        const uint8_t *v = s->t->v[j];
+        vec y[VECS];
+#pragma GCC unroll 8
+        for (int u = 0; u < vecs; u++)
+            y[u] = s->tail ? kv_load_n(type, v, s->d, s->tail) : kv_load(type, v, s->d + (size_t)u * W);
+#pragma GCC unroll 8
+        for (size_t i = 0; i < rows; i++) {
+            vec x = v_set1(p[i * TILE + j]);
+#pragma GCC unroll 8
+            for (int u = 0; u < vecs; u++)
+                sum[i][u] = v_fma(x, y[u], sum[i][u]);
+        }
+    }
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int u = 0; u < vecs; u++)
+            v_store(out + i * ld + u * W, sum[i][u]);
+}
+
+static inline __attribute__((always_inline)) void mix_panel(carat_kv type, int vecs, const group *g, const panel *s)
+{
+    size_t i = 0;
+    for (; i + V_ROWS <= g->n; i += V_ROWS)
+        mix_block(type, V_ROWS, vecs, g, i, s);
+    for (; i + 2 <= g->n; i += 2)
+        mix_block(type, 2, vecs, g, i, s);
+    if (i < g->n)
+        mix_block(type, 1, vecs, g, i, s);
+}
+
+static inline __attribute__((always_inline)) void mix_as(carat_kv type, const group *g, const tile *t)
+{
+    size_t dim = g->a->dim;
+    panel s = {.t = t};
+    for (; s.d + VECS * W <= dim; s.d += VECS * W)
+        mix_panel(type, VECS, g, &s);
+    for (; s.d + W <= dim; s.d += W)
+        mix_panel(type, 1, g, &s);
+    s.tail = dim - s.d;
+    if (s.tail)
+        mix_panel(type, 1, g, &s);
+}
+
+static void mix_tile(const group *g, const tile *t)
+{
+    switch (g->a->kv) {
+    case CARAT_KV_BF16:
+        mix_as(CARAT_KV_BF16, g, t);
+        break;
+    case CARAT_KV_F16:
+        mix_as(CARAT_KV_F16, g, t);
+        break;
+    case CARAT_KV_INT8:
+        mix_as(CARAT_KV_INT8, g, t);
+        break;
+    default:
+        mix_as(CARAT_KV_F32, g, t);
+    }
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------- */
+
+/* Rows [r0, r0 + n) of a KV head, counted query by query: row r is query r / share, head r % share of those that share. */
+static void group_at(size_t r0, size_t n, group *g)
+{
+    const carat_attention *a = g->a;
+    size_t share = a->heads / a->kv_heads;
+    g->n = n;
+    for (size_t i = 0; i < n; i++) {
+        size_t t = (r0 + i) / share, h = g->kv_head * share + (r0 + i) % share, p = a->pos + t;
+        g->q[i] = a->q + t * a->ldq + h * a->dim;
+        g->end[i] = p + 1;
+        g->first[i] = a->window && p + 1 > a->window ? p + 1 - a->window : 0;
+    }
+}
+
+/* Only the keys in [begin, end) from here on. */
+static void narrow(group *g, size_t begin, size_t end)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        g->first[i] = g->first[i] > begin ? g->first[i] : begin;
+        g->end[i] = lesser(g->end[i], end);
+    }
+}
+
+static void start(group *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        g->most[i] = -INFINITY;
+        g->total[i] = 0;
+        memset(g->sum + i * g->ld_sum, 0, (g->ld_sum - CARAT_RECORD_HEAD) * sizeof *g->sum);
+    }
+}
+
+static void walk(group *g, stage what)
+{
+    tile t;
+    size_t last = g->end[g->n - 1];
+    for (size_t base = g->first[0] / TILE * TILE; base < last; base += TILE) {
+        tile_at(g, base, &t);
+        score_tile(g, &t);
+        weigh_tile(g, &t, what);
+        if (what != SURVEY)
+            mix_tile(g, &t);
+    }
+}
+
+/* out = sum / by */
+static void divide(const float *sum, float by, size_t dim, float *out)
+{
     vec f = v_set1(by);
     size_t d = 0;
-    for (; d + W <= g->dim; d += W)
+    for (; d + W <= dim; d += W)
         v_store(out + d, v_div(v_load(sum + d), f));
-    if (d < g->dim)
-        v_store_n(out + d, v_div(v_load(sum + d), f), g->dim - d);
+    if (d < dim)
+        v_store_n(out + d, v_div(v_load(sum + d), f), dim - d);
+}
+
+static float *result(const group *g, size_t i)
+{
+    return g->a->out + (g->q[i] - g->a->q);
+}
+
+static void attend_rounded(group *g)
+{
+    start(g);
+    walk(g, SURVEY);
+    walk(g, SETTLED);
+    for (size_t i = 0; i < g->n; i++) {
+        const float *sum = g->sum + i * g->ld_sum;
+        float *out = result(g, i);
+        size_t d = 0, dim = g->a->dim;
+        for (; d + W <= dim; d += W)
+            v_store(out + d, v_bf16(v_load(sum + d)));
+        if (d < dim)
+            v_store_n(out + d, v_bf16(v_load(sum + d)), dim - d);
+    }
+}
+
+static void attend_whole(group *g)
+{
+    start(g);
+    walk(g, ONLINE);
+    for (size_t i = 0; i < g->n; i++)
+        divide(g->sum + i * g->ld_sum, g->total[i], g->a->dim, result(g, i));
+}
+
+/* ---- splits --------------------------------------------------------------------------------------------------- */
+
+/* The sums of rows lie in records; most and total join them when the walk is over. */
+static void attend_split(group *g, size_t split, float *records)
+{
+    group part = *g;
+    part.sum = records + CARAT_RECORD_HEAD;
+    narrow(&part, split * SPLIT, (split + 1) * SPLIT);
+    start(&part);
+    walk(&part, ONLINE);
+    for (size_t i = 0; i < g->n; i++) {
+        float *r = records + i * g->ld_sum;
+        r[CARAT_RECORD_MOST] = part.most[i];
+        r[CARAT_RECORD_TOTAL] = part.total[i];
+        r[CARAT_RECORD_SEEN] = part.first[i] < part.end[i];
+    }
+}
+
+void SET(attend_join)(float *first, const float *next, size_t dim)
+{
+    if (!(next[CARAT_RECORD_SEEN] > 0))
+        return;
+    if (!(first[CARAT_RECORD_SEEN] > 0)) {
+        memcpy(first, next, carat_attend_record(dim) * sizeof *first);
+        return;
+    }
+    float most = first[CARAT_RECORD_MOST] > next[CARAT_RECORD_MOST] ? first[CARAT_RECORD_MOST] :
+                                                                      next[CARAT_RECORD_MOST];
+    vec x = v_exp(v_set1(first[CARAT_RECORD_MOST] - most)), y = v_exp(v_set1(next[CARAT_RECORD_MOST] - most));
+    float keep[W], take[W], *a = first + CARAT_RECORD_HEAD;
+    const float *b = next + CARAT_RECORD_HEAD;
+    v_store(keep, x);
+    v_store(take, y);
+    first[CARAT_RECORD_MOST] = most;
+    first[CARAT_RECORD_TOTAL] = first[CARAT_RECORD_TOTAL] * keep[0] + next[CARAT_RECORD_TOTAL] * take[0];
+    for (size_t d = 0; d < dim; d += W) /* records are padded */
+        v_store(a + d, v_fma(v_load(b + d), y, v_mul(v_load(a + d), x)));
+}
+
+void SET(attend_end)(const float *record, size_t dim, float *out)
+{
+    divide(record + CARAT_RECORD_HEAD, record[CARAT_RECORD_TOTAL], dim, out);
+}
+
+static void attend_splits(group *g, float *records)
+{
+    size_t dim = g->a->dim, last = (g->end[g->n - 1] - 1) / SPLIT;
+    float *part = records + ROWS * g->ld_sum;
+    attend_split(g, 0, records);
+    for (size_t s = 1; s <= last; s++) {
+        attend_split(g, s, part);
+        for (size_t i = 0; i < g->n; i++)
+            SET(attend_join)(records + i * g->ld_sum, part + i * g->ld_sum, dim);
+    }
+    for (size_t i = 0; i < g->n; i++)
+        SET(attend_end)(records + i * g->ld_sum, dim, result(g, i));
+}
+
+void SET(attend_part)(const carat_attention *a, size_t kv_head, size_t split, float *records, void *scratch)
+{
+    group g = {.a = a, .kv_head = kv_head, .ld_sum = carat_attend_record(a->dim), .score = scratch};
+    size_t end = a->n * (a->heads / a->kv_heads);
+    for (size_t r = 0; r < end; r += ROWS) {
+        group_at(r, lesser(end - r, ROWS), &g);
+        attend_split(&g, split, records + r * g.ld_sum);
+    }
 }
 
 void SET(attend)(const carat_attention *a, size_t kv_head, size_t t0, size_t t1, void *scratch)
 {
-    if (a->round_bf16) {
-        carat_ref_attend(a, kv_head, t0, t1, scratch);
-        return;
-    }
+    group g = {.a = a, .kv_head = kv_head, .ld_sum = carat_attend_record(a->dim), .score = scratch};
     size_t share = a->heads / a->kv_heads, end = t1 * share;
-    group g = {.ld_score = TILE, .ld_sum = carat_attend_pitch(a->dim)};
-    tile t;
-    g.score = scratch;
-    g.sum = g.score + ROWS * TILE;
+    float *records = g.score + ROWS * TILE;
+    g.sum = records + CARAT_RECORD_HEAD;
     for (size_t r = t0 * share; r < end; r += ROWS) {
-        group_at(a, kv_head, r, end - r < ROWS ? end - r : ROWS, &g);
-        size_t last = g.end[g.n - 1];
-        for (size_t base = g.first[0] / TILE * TILE; base < last; base += TILE) {
-            tile_at(a, kv_head, base, &g, &t);
-            score_tile(&g, &t, g.score);
-            for (size_t i = 0; i < g.n; i++)
-                soften(&g, i, base);
-            mix_tile(&g, &t, g.score);
-        }
-        for (size_t i = 0; i < g.n; i++)
-            write_row(a, &g, i, g.total[i]);
+        group_at(r, lesser(end - r, ROWS), &g);
+        if (a->round_bf16)
+            attend_rounded(&g);
+        else if (a->window || g.end[g.n - 1] <= SPLIT)
+            attend_whole(&g);
+        else
+            attend_splits(&g, records);
     }
 }

@@ -49,18 +49,35 @@ carat_act carat_act_carve(carat_form form, size_t cols, size_t n, void *mem);
 
 /* ---- attention ---------------------------------------------------------------------------------------------- */
 
-/* softmax(q k^T) v for n queries, scale 1.0 (Gemma 4), causal, optionally windowed. K and V lie in a ring of `slots`
- * positions: position p is at slot p % slots, layout [slot][kv_head][dim]. */
+/* Rows of a K or V cache, as a ring of `slots` positions for each head: position p is at slot p % slots. A row is what kv_put made of
+ * dim floats:
+ *     F32   as they are        BF16, F16   rounded to nearest even; a NaN stays one, what F16 cannot hold becomes infinite
+ *     INT8  codes rint(x * (127 / max|x|)), ties to even, and one scale max|x| / 127 of the row: x ~ code * scale.
+ *           max|x| below CARAT_ACT_TINY: codes 0, scale 0. A NaN or infinity in the row: codes 0, scale NaN. */
+typedef struct carat_kv_rows {
+    void *data;   /* [kv_heads][slots][dim] */
+    float *scale; /* [kv_heads][slots], INT8 only */
+} carat_kv_rows;
+size_t carat_kv_size(carat_kv type); /* bytes of one value */
+
+/* softmax(q k^T) v for n queries, scale 1.0 (Gemma 4), causal, optionally windowed. */
 typedef struct carat_attention {
-    const float *q;     /* [n][heads][dim], after norm and RoPE */
-    float *out;         /* [n][heads][dim]; may be q itself */
-    const float *k, *v; /* [slots][kv_heads][dim] */
-    size_t n, pos;      /* query t stands at position pos + t; its own K/V are in the ring already */
+    const float *q; /* query t, head h at t * ldq + h * dim; after norm and RoPE */
+    float *out;     /* the same layout; may be q itself */
+    size_t ldq;     /* floats from one query to the next, >= heads * dim */
+    carat_kv kv;    /* not AUTO */
+    carat_kv_rows k, v;
+    size_t n, pos; /* query t stands at position pos + t; its own K/V are in the ring already */
     size_t heads, kv_heads, dim, slots;
     size_t window; /* visible keys, self included; 0: all */
     /* scores, probabilities and result rounded to bf16 where transformers' eager attention does */
     bool round_bf16;
 } carat_attention;
+
+/* Without a window, keys are summed up in splits [0, 512), [512, 1024) ... that are then joined in this order, so that threads can share a
+ * long context, and what comes out does not depend on how they do. */
+enum { CARAT_ATTEND_SPLIT = 512 };
+size_t carat_attend_record(size_t dim); /* floats: what one query of one head sums up over a split */
 
 /* ---- peaks --------------------------------------------------------------------------------------------------- */
 
@@ -116,9 +133,17 @@ typedef struct carat_kernels {
     /* sum of exp(x[i] - m) in f64, order fixed. For log-softmax over a vocabulary. */
     double (*sum_exp)(const float *x, size_t n, float m);
 
+    /* One row of a K or V cache; *scale is written for INT8 only. The same bits in every set. */
+    void (*kv_put)(carat_kv type, const float *x, size_t dim, void *row, float *scale);
     /* Queries [t0, t1) of the heads of kv_head. scratch: carat_attend_bytes(a). The result of a query does not depend
      * on t0, t1: key tiles lie at fixed positions. */
     void (*attend)(const carat_attention *a, size_t kv_head, size_t t0, size_t t1, void *scratch);
+    /* The same in two steps, for a window of 0 and without round_bf16; NULL in a set that does not divide contexts. part: what all queries
+     * and heads of kv_head see of one split, into records [n][heads / kv_heads]; join: records of all splits in which one
+     * of these rows sees something, in order and `step` floats apart, into its result (dim floats). The result has attend's bits. */
+    void (*attend_part)(const carat_attention *a, size_t kv_head, size_t split, float *records, void *scratch);
+    void (*attend_join)(float *first, const float *next, size_t dim); /* first += next */
+    void (*attend_end)(const float *record, size_t dim, float *out);
 
     /* Weight search (quantize): squared error of coding x[0..n) with scale s and codes clamp(rint(x * (1/s)), lo, hi):
      * sum of (x - q*s)^2 in f64-free fixed order of 16 f32 lanes (see ref_search.c): the same bits in every set. */
@@ -133,7 +158,7 @@ typedef struct carat_kernels {
 
 enum { CARAT_PANEL_ROWS = 32 };
 size_t carat_panel_bytes(size_t cols);
-size_t carat_attend_bytes(const carat_attention *a); /* per thread */
+size_t carat_attend_bytes(size_t dim); /* per thread, however long the context is */
 
 extern const carat_kernels carat_kernels_ref, carat_kernels_avx2, carat_kernels_avx512, carat_kernels_neon;
 const carat_kernels *carat_kernels_at(size_t i); /* those compiled in; NULL past the end */

@@ -129,6 +129,29 @@ static inline void v_store_i8(int8_t *q, vec x, size_t n)
     __builtin_memcpy(q, lane, n);
 }
 
+static inline vec v_load_bf16(const uint16_t *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
+}
+static inline vec v_load_f16(const uint16_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+static inline vec v_load_i8(const int8_t *p)
+{
+    int8_t lane[8] = {0};
+    __builtin_memcpy(lane, p, W);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(lane)))));
+}
+static inline void v_store_bf16(uint16_t *p, vec x)
+{
+    vst1_u16(p, vshrn_n_u32(vreinterpretq_u32_f32(v_bf16(x)), 16));
+}
+static inline void v_store_f16(uint16_t *p, vec x)
+{
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)));
+}
+
 static inline dvec d_set1(double x)
 {
     return vdupq_n_f64(x);

@@ -24,6 +24,7 @@ const carat_kernels carat_kernels_ref = {
     .round_bf16 = carat_ref_round_bf16,
     .max = carat_ref_max,
     .sum_exp = carat_ref_sum_exp,
+    .kv_put = carat_ref_kv_put,
     .attend = carat_ref_attend,
     .code_error = carat_ref_code_error,
     .code_errors = carat_ref_code_errors,

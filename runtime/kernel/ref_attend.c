@@ -1,4 +1,7 @@
-/* Attention in plain C: one row of scores at a time, two passes.                   SPDX-License-Identifier: Apache-2.0
+/* Attention in plain C: one query of one head at a time, three passes over its keys. SPDX-License-Identifier: Apache-2.0
+ *
+ * The softmax is over the whole row: its maximum first, then its sum, then the weights. Scores are computed anew in each
+ * pass, so that nothing grows with the context.
  *
  * Also defines round_bf16: what transformers' eager attention does in bfloat16. Scores are rounded, the softmax is over
  * the whole row in f32, probabilities are rounded, the product with V is summed in f32 and rounded. */
@@ -18,37 +21,55 @@ static float dot(const float *a, const float *b, size_t n)
     return sum;
 }
 
-/* One query of one head at position p; keys [first, p]. score: room for all of them. */
-static void attend_row(const carat_attention *a, const float *q, size_t kv_head, size_t p, float *score,
-                       float *out)
+/* The query at hand. */
+struct query {
+    const carat_attention *a;
+    const float *q;
+    size_t kv_head;
+    float *row; /* [dim] of K or V */
+};
+
+static float score(const struct query *x, size_t p)
 {
-    size_t first = a->window && p + 1 > a->window ? p + 1 - a->window : 0, n = p + 1 - first;
-    size_t pitch = a->kv_heads * a->dim;
-    const float *k = a->k + kv_head * a->dim, *v = a->v + kv_head * a->dim;
-    for (size_t i = 0; i < n; i++)
-        score[i] = dot(q, k + (first + i) % a->slots * pitch, a->dim);
+    const carat_attention *a = x->a;
+    carat_ref_kv_get(a->kv, &a->k, x->kv_head * a->slots + p % a->slots, a->dim, x->row);
+    float s = dot(x->q, x->row, a->dim);
     if (a->round_bf16)
-        carat_ref_round_bf16(score, n);
+        carat_ref_round_bf16(&s, 1);
+    return s;
+}
 
-    float most = carat_ref_max(score, n), sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        score[i] = expf(score[i] - most);
-        sum += score[i];
+/* Position p; keys [first, p]. */
+static void attend_row(const struct query *x, size_t p, float *out)
+{
+    const carat_attention *a = x->a;
+    size_t first = a->window && p + 1 > a->window ? p + 1 - a->window : 0;
+    float most = -INFINITY, sum = 0;
+    for (size_t i = first; i <= p; i++) {
+        float s = score(x, i);
+        if (!(s <= most))
+            most = s; /* a NaN stays */
+        if (isnan(most))
+            break;
     }
-    for (size_t i = 0; i < n; i++)
-        score[i] /= sum;
-    if (a->round_bf16)
-        carat_ref_round_bf16(score, n);
+    for (size_t i = first; i <= p; i++)
+        sum += expf(score(x, i) - most);
 
+    float *mix = x->row + a->dim; /* out may be q */
     for (size_t d = 0; d < a->dim; d++)
-        out[d] = 0;
-    for (size_t i = 0; i < n; i++) {
-        const float *row = v + (first + i) % a->slots * pitch;
+        mix[d] = 0;
+    for (size_t i = first; i <= p; i++) {
+        float w = expf(score(x, i) - most) / sum;
+        if (a->round_bf16)
+            carat_ref_round_bf16(&w, 1);
+        carat_ref_kv_get(a->kv, &a->v, x->kv_head * a->slots + i % a->slots, a->dim, x->row);
         for (size_t d = 0; d < a->dim; d++)
-            out[d] += score[i] * row[d];
+            mix[d] += w * x->row[d];
     }
     if (a->round_bf16)
-        carat_ref_round_bf16(out, a->dim);
+        carat_ref_round_bf16(mix, a->dim);
+    for (size_t d = 0; d < a->dim; d++)
+        out[d] = mix[d];
 }
 
 void carat_ref_attend(const carat_attention *a, size_t kv_head, size_t t0, size_t t1, void *scratch)
@@ -56,7 +77,7 @@ void carat_ref_attend(const carat_attention *a, size_t kv_head, size_t t0, size_
     size_t share = a->heads / a->kv_heads;
     for (size_t t = t0; t < t1; t++)
         for (size_t h = kv_head * share; h < (kv_head + 1) * share; h++) {
-            size_t at = (t * a->heads + h) * a->dim;
-            attend_row(a, a->q + at, kv_head, a->pos + t, scratch, a->out + at);
+            size_t at = t * a->ldq + h * a->dim;
+            attend_row(&(struct query){a, a->q + at, kv_head, scratch}, a->pos + t, a->out + at);
         }
 }

@@ -1,5 +1,5 @@
-/* Attention of every usable set: against softmax in f64; one value per query however the work is cut.
- * SPDX-License-Identifier: Apache-2.0 */
+/* Attention of every usable set: against softmax in f64; one value per query however the work is cut, whatever K and V are kept in.
+ *                                                                                  SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,20 +13,24 @@
 
 #include "runtime/base/mem.h"
 #include "runtime/base/util.h"
+#include "runtime/kernel/ref.h"
 #include "tests/support/edge.h"
 #include "tests/support/sets.h"
 
 typedef struct shape {
     size_t total, heads, kv_heads, dim, window;
     bool round;
+    carat_kv kv;
 } shape;
 
 /* A timeline of `total` positions with all of its K and V, and a ring of which the last `slots` positions are kept. */
 typedef struct timeline {
     shape s;
     size_t slots;
-    edge q, k, v; /* [total][...] */
-    edge ring_k, ring_v;
+    edge q, raw_k, raw_v; /* [total][...] */
+    edge k, v;            /* what is left of them in the cache's type */
+    edge data_k, data_v, scale_k, scale_v;
+    carat_kv_rows ring_k, ring_v;
 } timeline;
 
 static edge random_floats(size_t n, float size, uint64_t seed)
@@ -37,57 +41,100 @@ static edge random_floats(size_t n, float size, uint64_t seed)
     return e;
 }
 
-/* Unwritten slots hold NaN: nothing may read them. */
+/* Unwritten slots hold NaN (INT8: the scale does): nothing may read them. */
 static void forget(timeline *l)
 {
-    for (size_t i = 0; i < l->slots * l->s.kv_heads * l->s.dim; i++)
-        l->ring_k.f[i] = l->ring_v.f[i] = NAN;
+    size_t rows = l->slots * l->s.kv_heads, bytes = rows * l->s.dim * carat_kv_size(l->s.kv);
+    memset(l->ring_k.data, 0xff, bytes);
+    memset(l->ring_v.data, 0xff, bytes);
+    memset(l->ring_k.scale, 0xff, rows * sizeof(float));
+    memset(l->ring_v.scale, 0xff, rows * sizeof(float));
+}
+
+static carat_kv_rows rows_make(size_t rows, size_t dim, carat_kv kv, edge *data, edge *scale)
+{
+    size_t bytes = rows * dim * carat_kv_size(kv), floats = (bytes + sizeof(float) - 1) / sizeof(float);
+    *data = edge_make(floats);
+    *scale = edge_make(rows);
+    return (carat_kv_rows){(uint8_t *)(data->f + floats) - bytes, scale->f};
+}
+
+/* What a cache would give back of n rows. */
+static edge kept(const edge *raw, size_t n, size_t dim, carat_kv kv)
+{
+    edge out = edge_make(n * dim), data, scale;
+    carat_kv_rows one = rows_make(1, dim, kv, &data, &scale);
+    for (size_t i = 0; i < n; i++) {
+        carat_ref_kv_put(kv, raw->f + i * dim, dim, one.data, one.scale);
+        carat_ref_kv_get(kv, &one, 0, dim, out.f + i * dim);
+    }
+    edge_free(&data), edge_free(&scale);
+    return out;
 }
 
 static timeline timeline_make(shape s, size_t slots)
 {
     timeline l = {.s = s, .slots = slots};
     float size = 4 / sqrtf(sqrtf((float)s.dim)); /* scores of a few units: sharp and flat rows */
+    size_t n = s.total * s.kv_heads;
     l.q = random_floats(s.total * s.heads * s.dim, size, s.total + s.dim);
-    l.k = random_floats(s.total * s.kv_heads * s.dim, size, s.total + s.dim + 1);
-    l.v = random_floats(s.total * s.kv_heads * s.dim, 1, s.total + s.dim + 2);
-    l.ring_k = edge_make(slots * s.kv_heads * s.dim);
-    l.ring_v = edge_make(slots * s.kv_heads * s.dim);
+    l.raw_k = random_floats(n * s.dim, size, s.total + s.dim + 1);
+    l.raw_v = random_floats(n * s.dim, 1, s.total + s.dim + 2);
+    l.k = kept(&l.raw_k, n, s.dim, s.kv);
+    l.v = kept(&l.raw_v, n, s.dim, s.kv);
+    l.ring_k = rows_make(slots * s.kv_heads, s.dim, s.kv, &l.data_k, &l.scale_k);
+    l.ring_v = rows_make(slots * s.kv_heads, s.dim, s.kv, &l.data_v, &l.scale_v);
     forget(&l);
     return l;
 }
 
 static void timeline_free(timeline *l)
 {
-    edge_free(&l->q), edge_free(&l->k), edge_free(&l->v), edge_free(&l->ring_k), edge_free(&l->ring_v);
+    edge *all[] = {&l->q, &l->raw_k, &l->raw_v, &l->k, &l->v, &l->data_k, &l->data_v, &l->scale_k, &l->scale_v};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        edge_free(all[i]);
 }
 
-static void put(timeline *l, size_t p0, size_t p1)
+static void put_row(const carat_kernels *k, const timeline *l, const carat_kv_rows *ring, const float *x, size_t p, size_t head)
 {
-    size_t row = l->s.kv_heads * l->s.dim;
-    for (size_t p = p0; p < p1; p++) {
-        memcpy(l->ring_k.f + p % l->slots * row, l->k.f + p * row, row * sizeof(float));
-        memcpy(l->ring_v.f + p % l->slots * row, l->v.f + p * row, row * sizeof(float));
-    }
+    size_t row = head * l->slots + p % l->slots;
+    k->kv_put(l->s.kv, x + (p * l->s.kv_heads + head) * l->s.dim, l->s.dim,
+              (uint8_t *)ring->data + row * l->s.dim * carat_kv_size(l->s.kv), ring->scale + row);
+}
+
+static void put(const carat_kernels *k, const timeline *l, size_t p0, size_t p1)
+{
+    for (size_t p = p0; p < p1; p++)
+        for (size_t h = 0; h < l->s.kv_heads; h++) {
+            put_row(k, l, &l->ring_k, l->raw_k.f, p, h);
+            put_row(k, l, &l->ring_v, l->raw_v.f, p, h);
+        }
+}
+
+static carat_attention problem(timeline *l, size_t p0, size_t p1, float *out)
+{
+    float *q = l->q.f + p0 * l->s.heads * l->s.dim;
+    return (carat_attention){.q = q,
+                             .out = out ? out : q,
+                             .ldq = l->s.heads * l->s.dim,
+                             .kv = l->s.kv,
+                             .k = l->ring_k,
+                             .v = l->ring_v,
+                             .n = p1 - p0,
+                             .pos = p0,
+                             .heads = l->s.heads,
+                             .kv_heads = l->s.kv_heads,
+                             .dim = l->s.dim,
+                             .slots = l->slots,
+                             .window = l->s.window,
+                             .round_bf16 = l->s.round};
 }
 
 /* Queries [p0, p1) through k, `cut` of them at a time within one call of n = p1 - p0; in place if out is NULL. */
 static void run(const carat_kernels *k, timeline *l, size_t p0, size_t p1, size_t cut, float *out)
 {
-    float *q = l->q.f + p0 * l->s.heads * l->s.dim;
-    carat_attention a = {.q = q,
-                         .out = out ? out : q,
-                         .k = l->ring_k.f,
-                         .v = l->ring_v.f,
-                         .n = p1 - p0,
-                         .pos = p0,
-                         .heads = l->s.heads,
-                         .kv_heads = l->s.kv_heads,
-                         .dim = l->s.dim,
-                         .slots = l->slots,
-                         .window = l->s.window,
-                         .round_bf16 = l->s.round};
-    void *scratch = carat_alloc(carat_attend_bytes(&a), 1, NULL);
+    carat_attention a = problem(l, p0, p1, out);
+    void *scratch = carat_alloc(carat_attend_bytes(a.dim), 1, NULL);
     for (size_t h = 0; h < a.kv_heads; h++)
         for (size_t t = 0; t < a.n; t += cut)
             k->attend(&a, h, t, t + cut < a.n ? t + cut : a.n, scratch);
@@ -124,9 +171,9 @@ static void close_to_right(const carat_kernels *k, const timeline *l, const floa
         right_row(l, r / s.heads, r % s.heads, want);
         for (size_t d = 0; d < s.dim; d++)
             if (!(fabs(got[r * s.dim + d] - want[d]) <= 3e-6))
-                fail_msg("%s: dim %zu, heads %zu/%zu, window %zu, slots %zu: query %zu head %zu [%zu] is "
+                fail_msg("%s: kv %d, dim %zu, heads %zu/%zu, window %zu, slots %zu: query %zu head %zu [%zu] is "
                          "%.9g, not %.9g",
-                         k->name, s.dim, s.heads, s.kv_heads, s.window, l->slots, r / s.heads, r % s.heads, d,
+                         k->name, (int)s.kv, s.dim, s.heads, s.kv_heads, s.window, l->slots, r / s.heads, r % s.heads, d,
                          (double)got[r * s.dim + d], want[d]);
     }
     free(want);
@@ -137,8 +184,8 @@ static void same(const carat_kernels *k, const char *what, shape s, const float 
     size_t row = s.heads * s.dim;
     for (size_t i = 0; i < s.total * row; i++)
         if (memcmp(&got[i], &want[i], sizeof *got) != 0)
-            fail_msg("%s %s: dim %zu, heads %zu/%zu, window %zu: query %zu, [%zu] is %a, not %a", k->name,
-                     what, s.dim, s.heads, s.kv_heads, s.window, i / row, i % row, (double)got[i],
+            fail_msg("%s %s: kv %d, dim %zu, heads %zu/%zu, window %zu: query %zu, [%zu] is %a, not %a", k->name,
+                     what, (int)s.kv, s.dim, s.heads, s.kv_heads, s.window, i / row, i % row, (double)got[i],
                      (double)want[i]);
 }
 
@@ -152,7 +199,7 @@ static void check(const carat_kernels *k, shape s)
     edge whole = edge_make(s.total * row), other = edge_make(s.total * row);
     for (size_t p = 0; p < s.total; p += CHUNK) {
         size_t end = p + CHUNK < s.total ? p + CHUNK : s.total;
-        put(&l, p, end);
+        put(k, &l, p, end);
         run(k, &l, p, end, CHUNK, whole.f + p * row);
         run(k, &l, p, end, 5, other.f + p * row);
     }
@@ -162,7 +209,7 @@ static void check(const carat_kernels *k, shape s)
 
     forget(&l);
     for (size_t p = 0; p < s.total; p++) {
-        put(&l, p, p + 1);
+        put(k, &l, p, p + 1);
         run(k, &l, p, p + 1, 1, other.f + p * row);
     }
     same(k, "alone", s, other.f, whole.f);
@@ -179,8 +226,8 @@ static void test_shapes(void **state)
     for (size_t s = 0; test_set(s); s++)
         for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
             size_t total = dims[i] > 100 ? 90 : 200;
-            check(test_set(s), (shape){total, 8, 1, dims[i], 0, false});
-            check(test_set(s), (shape){total, 4, 2, dims[i], 50, false});
+            check(test_set(s), (shape){total, 8, 1, dims[i], 0, false, CARAT_KV_F32});
+            check(test_set(s), (shape){total, 4, 2, dims[i], 50, false, CARAT_KV_F32});
         }
 }
 
@@ -190,10 +237,10 @@ static void test_windows(void **state)
     static const size_t windows[] = {1, 2, 63, 64, 65, 100, 128, 300};
     for (size_t s = 0; test_set(s); s++)
         for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
-            check(test_set(s), (shape){260, 6, 3, 16, windows[i], false});
-            check(test_set(s), (shape){140, 5, 5, 24, windows[i], false});
+            check(test_set(s), (shape){260, 6, 3, 16, windows[i], false, CARAT_KV_F32});
+            check(test_set(s), (shape){140, 5, 5, 24, windows[i], false, CARAT_KV_F32});
             check(test_set(s),
-                  (shape){70, 56, 1, 8, windows[i], false}); /* more heads than rows in a group */
+                  (shape){70, 56, 1, 8, windows[i], false, CARAT_KV_F32}); /* more heads than rows in a group */
         }
 }
 
@@ -203,11 +250,11 @@ static void test_extremes(void **state)
     (void)state;
     for (size_t s = 0; test_set(s); s++) {
         const carat_kernels *k = test_set(s);
-        timeline l = timeline_make((shape){150, 2, 1, 16, 0, false}, 150);
+        timeline l = timeline_make((shape){150, 2, 1, 16, 0, false, CARAT_KV_F32}, 150);
         edge out = edge_make(150 * 32);
         for (size_t i = 0; i < 150 * 16; i++)
-            l.k.f[i] *= i / 16 % 3 ? 1e-30f : 60;
-        put(&l, 0, 150);
+            l.raw_k.f[i] *= i / 16 % 3 ? 1e-30f : 60;
+        put(k, &l, 0, 150);
         run(k, &l, 0, 150, 150, out.f);
         for (size_t i = 0; i < 150 * 32; i++)
             assert_true(fabsf(out.f[i]) <= 1.000001f);
@@ -225,19 +272,158 @@ static void test_extremes(void **state)
     }
 }
 
+/* In bfloat16 a sum that differs in its last bit may round to the neighbour; that must be rare. */
+static void close_to_ref(const carat_kernels *k, shape s)
+{
+    size_t row = s.heads * s.dim, n = s.total * row, differ = 0;
+    timeline l = timeline_make(s, s.total);
+    edge want = edge_make(n), got = edge_make(n);
+    put(k, &l, 0, s.total);
+    run(&carat_kernels_ref, &l, 0, s.total, s.total, want.f);
+    run(k, &l, 0, s.total, s.total, got.f);
+    for (size_t i = 0; i < n; i++) {
+        differ += memcmp(&got.f[i], &want.f[i], sizeof(float)) != 0;
+        if (!(fabsf(got.f[i] - want.f[i]) <= 0.01f))
+            fail_msg("%s: dim %zu: [%zu] is %.9g, not %.9g", k->name, s.dim, i, (double)got.f[i], (double)want.f[i]);
+    }
+    assert_in_range(differ, 0, n / 100);
+    edge_free(&want), edge_free(&got), timeline_free(&l);
+}
+
 static void test_rounded(void **state)
 {
     (void)state;
     for (size_t s = 0; test_set(s); s++) {
-        check(test_set(s), (shape){150, 4, 2, 16, 0, true});
-        check(test_set(s), (shape){150, 4, 1, 72, 70, true});
-        check(test_set(s), (shape){100, 8, 1, 20, 64, true});
+        check(test_set(s), (shape){150, 4, 2, 16, 0, true, CARAT_KV_F32});
+        check(test_set(s), (shape){150, 4, 1, 72, 70, true, CARAT_KV_F32});
+        check(test_set(s), (shape){100, 8, 1, 20, 64, true, CARAT_KV_F32});
+        close_to_ref(test_set(s), (shape){150, 4, 2, 16, 0, true, CARAT_KV_F32});
+        close_to_ref(test_set(s), (shape){200, 4, 1, 72, 70, true, CARAT_KV_F32});
+        close_to_ref(test_set(s), (shape){150, 8, 1, 64, 0, true, CARAT_KV_BF16});
     }
+}
+
+static const carat_kv types[] = {CARAT_KV_F32, CARAT_KV_BF16, CARAT_KV_F16, CARAT_KV_INT8};
+
+/* Each type over odd shapes; and those that only round give the bits of f32 over the rounded values. */
+static void test_types(void **state)
+{
+    (void)state;
+    static const size_t dims[] = {16, 7, 20, 40, 72, 256};
+    for (size_t s = 0; test_set(s); s++)
+        for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
+            for (size_t t = 1; t < 4; t++) {
+                const carat_kernels *k = test_set(s);
+                check(k, (shape){140, 8, 1, dims[i], 0, false, types[t]});
+                check(k, (shape){150, 4, 2, dims[i], 50, false, types[t]});
+                if (types[t] == CARAT_KV_INT8)
+                    continue;
+                shape typed = {100, 4, 2, dims[i], 0, false, types[t]};
+                timeline a = timeline_make(typed, 100), b = timeline_make(typed, 100);
+                size_t n = 100 * 4 * dims[i];
+                edge got = edge_make(n), want = edge_make(n);
+                put(k, &a, 0, 100);
+                run(k, &a, 0, 100, 100, got.f);
+                timeline_free(&b);
+                typed.kv = CARAT_KV_F32;
+                b = timeline_make(typed, 100);
+                memcpy(b.raw_k.f, a.k.f, 100 * 2 * dims[i] * sizeof(float));
+                memcpy(b.raw_v.f, a.v.f, 100 * 2 * dims[i] * sizeof(float));
+                put(k, &b, 0, 100);
+                run(k, &b, 0, 100, 100, want.f);
+                same(k, "as f32", typed, got.f, want.f);
+                edge_free(&got), edge_free(&want), timeline_free(&a), timeline_free(&b);
+            }
+}
+
+/* Long contexts: splits, alone and in pieces, in any order, are joined to the same bits, which are right. */
+static void divided(const carat_kernels *k, shape s, size_t p0)
+{
+    size_t row = s.heads * s.dim, share = s.heads / s.kv_heads, n = s.total - p0;
+    size_t record = carat_attend_record(s.dim), last = (s.total - 1) / CARAT_ATTEND_SPLIT;
+    timeline l = timeline_make(s, s.total);
+    edge whole = edge_make(s.total * row), other = edge_make(n * row);
+    put(k, &l, 0, s.total);
+    run(k, &l, 0, s.total, 16, whole.f);
+    close_to_right(k, &l, whole.f);
+    run(k, &l, p0, s.total, n, other.f);
+    for (size_t i = 0; i < n * row; i++)
+        assert_memory_equal(&other.f[i], &whole.f[p0 * row + i], sizeof(float));
+    carat_attention a = problem(&l, p0, s.total, other.f);
+    float *records = malloc((last + 1) * n * share * record * sizeof *records);
+    void *scratch = carat_alloc(carat_attend_bytes(a.dim), 1, NULL);
+    for (size_t h = 0; h < s.kv_heads; h++) {
+        for (size_t split = last + 1; split-- > 0;)
+            k->attend_part(&a, h, split, records + split * n * share * record, scratch);
+        for (size_t r = 0; r < n * share; r++) {
+            for (size_t split = 1; split <= last; split++)
+                k->attend_join(records + r * record, records + (split * n * share + r) * record, s.dim);
+            k->attend_end(records + r * record, s.dim, other.f + (r / share * s.heads + h * share + r % share) * s.dim);
+        }
+    }
+    for (size_t i = 0; i < n * row; i++)
+        if (memcmp(&other.f[i], &whole.f[p0 * row + i], sizeof(float)) != 0)
+            fail_msg("%s: kv %d, dim %zu: joined [%zu] is %a, not %a", k->name, (int)s.kv, s.dim, i, (double)other.f[i],
+                     (double)whole.f[p0 * row + i]);
+    free(records);
+    carat_free(scratch);
+    edge_free(&whole), edge_free(&other), timeline_free(&l);
+}
+
+static void test_splits(void **state)
+{
+    (void)state;
+    for (size_t s = 0; test_set(s); s++) {
+        if (!test_set(s)->attend_part)
+            continue;
+        for (size_t t = 0; t < 4; t++)
+            divided(test_set(s), (shape){1100, 6, 2, 20, 0, false, types[t]}, 1000 + 5 * t);
+        divided(test_set(s), (shape){1040, 8, 1, 16, 0, false, CARAT_KV_F32}, 1020); /* some queries see a split more */
+    }
+}
+
+/* What each type keeps: the rules of kernel.h, and one set of bits for all. */
+static void test_put(void **state)
+{
+    (void)state;
+    static const float odd[] = {0,       -0.0f,   1,           -1,          65504,        65519.99f, 65520,
+                                -70000,  1e-7f,   6e-8f,       3e-8f,       2.9e-8f,      1e-40f,    3.3895314e38f,
+                                1.0039f, 1.00390625f, 1.01171875f, -2.00390625f, 2049, 2051, 1e30f};
+    enum { N = 37 };
+    float x[N];
+    uint8_t want[N * 4], got[N * 4];
+    for (size_t i = 0; i < N; i++)
+        x[i] = i < sizeof odd / sizeof *odd ? odd[i] : (float)carat_random_unit(3, i) - 0.5f;
+    for (int bad = 0; bad < 4; bad++) {
+        x[33] = bad == 1 ? NAN : bad == 2 ? -INFINITY : 0.5f;
+        for (size_t i = 0; bad == 3 && i < N; i++)
+            x[i] = 9e-31f;
+        for (size_t s = 0; test_set(s); s++)
+            for (size_t t = 0; t < 4; t++)
+                for (size_t n = 1; n <= N; n++) {
+                    float scale[2] = {5, 5};
+                    memset(want, 0xaa, sizeof want);
+                    memset(got, 0xaa, sizeof got);
+                    carat_ref_kv_put(types[t], x, n, want, &scale[0]);
+                    test_set(s)->kv_put(types[t], x, n, got, &scale[1]);
+                    assert_memory_equal(got, want, sizeof got);
+                    assert_memory_equal(&scale[0], &scale[1], sizeof *scale);
+                    if (types[t] == CARAT_KV_INT8 && n == N)
+                        assert_true(bad == 0 || bad == 3 ? bad == 3 ? scale[0] == 0 : scale[0] > 0 : isnan(scale[0]));
+                }
+    }
+    float small[3] = {-2, 0.5f, 1};
+    int8_t q[3];
+    float scale;
+    carat_ref_kv_put(CARAT_KV_INT8, small, 3, q, &scale);
+    assert_true(q[0] == -127 && q[1] == 32 && q[2] == 64 && scale == 2 / 127.0f); /* 31.75, 63.5: ties to even */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_windows),
-                                       cmocka_unit_test(test_extremes), cmocka_unit_test(test_rounded)};
+                                       cmocka_unit_test(test_extremes), cmocka_unit_test(test_rounded),
+                                       cmocka_unit_test(test_types),    cmocka_unit_test(test_splits),
+                                       cmocka_unit_test(test_put)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
