@@ -58,8 +58,7 @@ const char *carat_numerics_name(carat_numerics n);
 carat_status carat_numerics_parse(const char *name, carat_numerics fallback, carat_numerics *out,
                                   carat_err *err);
 
-/* How keys and values are kept. int8: codes with one scale for each position and head. AUTO: what carat_session_price
- * documents. */
+/* How keys and values are kept. int8: codes with one scale for each position and head. */
 typedef enum carat_kv { CARAT_KV_AUTO = 0, CARAT_KV_F32, CARAT_KV_BF16, CARAT_KV_F16, CARAT_KV_INT8 } carat_kv;
 
 typedef struct carat_model_info {
@@ -103,6 +102,7 @@ typedef struct carat_session_options {
     uint32_t threads;   /* 0: one per core */
     uint32_t sequences; /* timelines, each with a cache of its own; 0: 1 */
     carat_numerics numerics;
+    carat_kv kv;         /* AUTO: f32 for f32 numerics, else bf16 (in bf16 numerics K and V are bf16 anyway) */
     const char *kernels; /* NULL or "auto": best this machine offers; else a name of `carat list kernels` */
 } carat_session_options;
 
@@ -111,10 +111,11 @@ typedef struct carat_plan {
         weights; /* bytes of mapped weights that decoding touches (the PLE table excluded: one row a token) */
     uint64_t kv; /* bytes of the KV cache */
     uint64_t scratch; /* bytes of activations and per-thread scratch */
+    carat_kv kv_type; /* not AUTO */
 } carat_plan;
 
-/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open will allocate.
- */
+/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open reserves. Full layers' part of it is taken
+ * page by page, as positions are written. Opening is refused (CARAT_ENOMEM) when it is more than the memory that is free. */
 carat_status carat_session_price(const carat_model *m, const carat_session_options *o, carat_plan *out,
                                  carat_err *err);
 carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out,

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 bool carat_mul(size_t a, size_t b, size_t *out)
 {
@@ -47,6 +48,21 @@ void *carat_alloc(size_t n, size_t size, carat_err *err)
 void carat_free(void *p)
 {
     free(p);
+}
+
+void *carat_reserve(size_t bytes, carat_err *err)
+{
+    void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p != MAP_FAILED)
+        return p;
+    carat_fail(err, CARAT_ENOMEM, "out of memory: %zu bytes asked for", bytes);
+    return NULL;
+}
+
+void carat_unreserve(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, bytes ? bytes : 1);
 }
 
 carat_status carat_grow(void **p, size_t *cap, size_t need, size_t size, carat_err *err)

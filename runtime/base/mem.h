@@ -16,6 +16,9 @@ bool carat_mul_u64(uint64_t a, uint64_t b, uint64_t *out);
  * for 0. */
 void *carat_alloc(size_t n, size_t size, carat_err *err);
 void carat_free(void *p); /* frees what carat_alloc gave; accepts NULL */
+/* Zeroed pages that cost memory only once they are written; NULL and err when the address space is out. */
+void *carat_reserve(size_t bytes, carat_err *err);
+void carat_unreserve(void *p, size_t bytes); /* accepts NULL */
 /* Grows *p (from carat_grow only, start with NULL / 0) to hold at least `need` elements; contents are kept.
  */
 carat_status carat_grow(void **p, size_t *cap, size_t need, size_t size, carat_err *err);

@@ -1,6 +1,7 @@
 /* Clock, memory in use, random numbers, messages, progress.                        SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/util.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,10 +15,10 @@ double carat_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* A field of /proc/self/status in bytes; 0 where there is no such file. */
-static uint64_t status_field(const char *field)
+/* A field of such a file as /proc/self/status, in bytes; 0 where there is none. */
+static uint64_t field_of(const char *file, const char *field)
 {
-    FILE *f = fopen("/proc/self/status", "r");
+    FILE *f = fopen(file, "r");
     char line[256];
     unsigned long long kib = 0;
     if (!f)
@@ -27,6 +28,59 @@ static uint64_t status_field(const char *field)
             break;
     fclose(f);
     return kib * 1024;
+}
+
+static uint64_t status_field(const char *field)
+{
+    return field_of("/proc/self/status", field);
+}
+
+/* The number that a file holds; UINT64_MAX for "max" and where there is no such file. */
+static uint64_t number_in(const char *file)
+{
+    FILE *f = fopen(file, "r");
+    unsigned long long v = ULLONG_MAX;
+    if (!f)
+        return UINT64_MAX;
+    if (fscanf(f, "%llu", &v) != 1)
+        v = ULLONG_MAX;
+    fclose(f);
+    return v;
+}
+
+/* Of `used` bytes of a control group, those that hold files which can be read again. */
+static uint64_t cached_pages(const char *file, const char *field, uint64_t used)
+{
+    FILE *f = fopen(file, "r");
+    char name[64];
+    unsigned long long v = 0, found = 0;
+    if (!f)
+        return 0;
+    while (!found && fscanf(f, "%63s %llu", name, &v) == 2)
+        found = strcmp(name, field) == 0 ? v : 0;
+    fclose(f);
+    return found < used ? found : used;
+}
+
+uint64_t carat_memory_available(void)
+{
+    static const char *const group[][2] = {
+        {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
+    static const char *const cached[][2] = {{"/sys/fs/cgroup/memory.stat", "inactive_file"},
+                                            {"/sys/fs/cgroup/memory/memory.stat", "total_inactive_file"}};
+    uint64_t have = field_of("/proc/meminfo", "MemAvailable");
+    if (!have)
+        have = UINT64_MAX;
+    for (int i = 0; i < 2; i++) {
+        uint64_t limit = number_in(group[i][0]), used = number_in(group[i][1]);
+        if (limit == UINT64_MAX || used == UINT64_MAX)
+            continue;
+        used -= cached_pages(cached[i][0], cached[i][1], used);
+        uint64_t left = limit > used ? limit - used : 0;
+        have = left < have ? left : have;
+    }
+    return have;
 }
 
 uint64_t carat_rss_bytes(void)

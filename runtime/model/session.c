@@ -2,6 +2,7 @@
 #include "runtime/model/session.h"
 
 #include "runtime/base/par.h"
+#include "runtime/base/util.h"
 
 enum { DEFAULT_CONTEXT = 4096, DEFAULT_BATCH = 512, MAX_BATCH = 4096, MAX_SEQUENCES = 1024 };
 
@@ -36,6 +37,10 @@ static carat_status settle(const carat_model *m, const carat_session_options *o,
                           MAX_SEQUENCES);
     if (!out->threads)
         out->threads = (uint32_t)carat_cores();
+    if (!out->kv)
+        out->kv = out->numerics == CARAT_F32 ? CARAT_KV_F32 : CARAT_KV_BF16;
+    if (out->kv > CARAT_KV_INT8)
+        return carat_fail(err, CARAT_EUSAGE, "KV cache type %d: from 0 to %d", (int)out->kv, CARAT_KV_INT8);
     return CARAT_OK;
 }
 
@@ -107,17 +112,8 @@ static size_t scratch_bytes(const carat_session *s, const struct widths *w)
     const carat_config *c = &s->m->config;
     size_t bytes = most(carat_matmul_scratch(w->cols, s->rows),
                         (size_t)c->layers * c->ple_dim * sizeof(float));
-    for (uint32_t l = 0; l < c->layers; l++) {
-        const carat_layer *layer = &c->layer[l];
-        carat_attention a = {.n = s->rows,
-                             .heads = c->heads,
-                             .kv_heads = layer->kv_heads,
-                             .dim = layer->head_dim,
-                             .slots = s->shape.slots[layer->full],
-                             .window = layer->full ? 0 : c->window + (s->lender != NULL),
-                             .round_bf16 = s->numerics == CARAT_BF16};
-        bytes = most(bytes, carat_attend_bytes(&a));
-    }
+    for (uint32_t l = 0; l < c->layers; l++)
+        bytes = most(bytes, carat_attend_bytes(c->layer[l].head_dim));
     return (bytes + CARAT_ALIGN - 1) / CARAT_ALIGN * CARAT_ALIGN;
 }
 
@@ -146,6 +142,7 @@ static void carve_activations(carat_session *s, carat_carver *c)
     s->logits = carat_carve(c, s->logit_bytes, 1);
     s->acts = carat_carve(c, w.acts, 1);
     carat_moe_carve(&s->moe, s->m, s->numerics == CARAT_INT8, s->rows, c);
+    s->records = carat_carve(c, (uint64_t)CARAT_RECORDS * g->heads, carat_attend_record(g->global_head_dim) * f);
     s->scratch_stride = scratch_bytes(s, &w);
     s->scratch = carat_carve(c, (uint64_t)carat_team_size(s->team), s->scratch_stride);
 }
@@ -169,9 +166,10 @@ static carat_status prepare(const carat_model *m, const carat_session_options *o
                          .batch = full.batch,
                          .rows = most(full.batch, CARAT_STEP_ROWS),
                          .sequences = full.sequences};
-    s->shape = carat_cache_shape_of(&m->config, s->context, s->rows);
+    s->shape = carat_cache_shape_of(&m->config, full.kv, s->context, s->rows);
     if ((st = carat_kernels_pick(full.kernels, &s->kern, err)))
         return st;
+    s->shape.kern = s->kern;
     return carat_team_open((int)full.threads, &s->team, err);
 }
 
@@ -189,6 +187,7 @@ static carat_status lay_out(carat_session *s, void *memory, carat_plan *plan, ca
                           "a context of %zu positions needs more memory than an address can hold",
                           s->context);
     plan->weights = s->m->mapped;
+    plan->kv_type = s->shape.type;
     return CARAT_OK;
 }
 
@@ -206,6 +205,23 @@ carat_status carat_session_price(const carat_model *m, const carat_session_optio
     return st;
 }
 
+/* Memory is only taken as it is written: what does not fit must be refused before, or the kernel ends us in mid-sentence. */
+static carat_status affordable(const carat_session *s, const carat_plan *plan, carat_err *err)
+{
+    uint64_t have = carat_memory_available(), need = plan->kv + plan->scratch;
+    char a[16], b[16], c[16], d[16];
+    if (need <= have)
+        return CARAT_OK;
+    carat_format_bytes(need, a);
+    carat_format_bytes(plan->kv, b);
+    carat_format_bytes(plan->scratch, c);
+    carat_format_bytes(have, d);
+    return carat_fail(err, CARAT_ENOMEM,
+                      "a context of %zu positions needs %s (KV cache %s, scratch %s): %s of memory are free; a smaller "
+                      "context or an int8 KV cache needs less",
+                      s->context, a, b, c, d);
+}
+
 /* Pays for a session that was prepared; closes it if that fails. */
 static carat_status furnish(carat_session *s, carat_session **out, carat_err *err)
 {
@@ -213,7 +229,10 @@ static carat_status furnish(carat_session *s, carat_session **out, carat_err *er
     carat_status st = lay_out(s, NULL, &plan, err);
     if (st)
         goto out;
-    s->memory = carat_alloc((size_t)(plan.kv + plan.scratch), 1, err);
+    if ((st = affordable(s, &plan, err)))
+        goto out;
+    s->memory_bytes = (size_t)(plan.kv + plan.scratch);
+    s->memory = carat_reserve(s->memory_bytes, err);
     if (!s->memory) {
         st = CARAT_ENOMEM;
         goto out;
@@ -271,7 +290,7 @@ void carat_session_close(carat_session *s)
     if (!s)
         return;
     carat_team_close(s->team);
-    carat_free(s->memory);
+    carat_unreserve(s->memory, s->memory_bytes);
     carat_free(s);
 }
 
