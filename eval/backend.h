@@ -21,13 +21,13 @@ typedef struct carat_backend {
     carat_status (*nll)(void *self, const int32_t *ids, size_t n, size_t from, double *nll, carat_err *err);
     /* log of the sum of exp over the vocabulary, in f64; callable from fn */
     double (*log_sum)(void *self, const float *logits);
-    /* one line that names what computes: "int4-g32 weights, int8 numerics, avx2 kernels" */
+    /* one line that names what computes: "int4-g32 weights, int8 numerics, bf16 KV cache, avx2 kernels" */
     void (*describe)(void *self, carat_str *out);
     void (*close)(void *self);
 } carat_backend;
 
 typedef struct carat_local_options {
-    const char *model, *numerics, *kernels;
+    const char *model, *numerics, *kernels, *kv; /* NULL: f32, the best, what goes with the numerics */
     uint32_t context, threads;
 } carat_local_options;
 carat_status carat_backend_local(const carat_local_options *o, carat_backend *out, carat_err *err);

@@ -10,7 +10,7 @@
 
 struct args {
     carat_common common;
-    const char *suites, *reference, *write_reference, *numerics, *kernels, *out;
+    const char *suites, *reference, *write_reference, *numerics, *kernels, *kv, *out;
     carat_opt_list data;
     int64_t context, stride, limit;
 };
@@ -245,13 +245,13 @@ out:
 static carat_status open_models(struct job *j, carat_err *err)
 {
     const struct args *a = j->a;
-    carat_local_options o = {a->common.pos[0], a->numerics, a->kernels, (uint32_t)a->context,
+    carat_local_options o = {a->common.pos[0],           a->numerics, a->kernels, a->kv, (uint32_t)a->context,
                              (uint32_t)a->common.threads};
     carat_status st = carat_backend_local(&o, &j->model, err);
     if (st || !a->reference || (carat_is_file(a->reference) && !carat_ends(a->reference, ".safetensors")))
         return st;
     o.model = a->reference;
-    o.numerics = NULL; /* a reference computes exactly */
+    o.numerics = o.kv = NULL; /* a reference computes exactly */
     return carat_backend_local(&o, &j->reference, err);
 }
 
@@ -324,6 +324,8 @@ static const carat_opt options[] = {
     {"write-reference", 0, CARAT_OPT_TEXT, AT(write_reference), "FILE",
      "kld: make a compact reference file of MODEL"},
     {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME", "f32 (default), bf16 or int8"},
+    {"kv", 0, CARAT_OPT_TEXT, AT(kv), "TYPE",
+     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
     {"kernels", 0, CARAT_OPT_TEXT, AT(kernels), "NAME", "auto, or a name of `carat list kernels`"},
     {0},
 };

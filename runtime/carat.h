@@ -59,7 +59,16 @@ carat_status carat_numerics_parse(const char *name, carat_numerics fallback, car
                                   carat_err *err);
 
 /* How keys and values are kept. int8: codes with one scale for each position and head. */
-typedef enum carat_kv { CARAT_KV_AUTO = 0, CARAT_KV_F32, CARAT_KV_BF16, CARAT_KV_F16, CARAT_KV_INT8 } carat_kv;
+typedef enum carat_kv {
+    CARAT_KV_AUTO = 0,
+    CARAT_KV_F32,
+    CARAT_KV_BF16,
+    CARAT_KV_F16,
+    CARAT_KV_INT8
+} carat_kv;
+const char *carat_kv_name(carat_kv kv);
+/* NULL: AUTO. */
+carat_status carat_kv_parse(const char *name, carat_kv *out, carat_err *err);
 
 typedef struct carat_model_info {
     const char *path;   /* resolved directory or file */
@@ -102,7 +111,7 @@ typedef struct carat_session_options {
     uint32_t threads;   /* 0: one per core */
     uint32_t sequences; /* timelines, each with a cache of its own; 0: 1 */
     carat_numerics numerics;
-    carat_kv kv;         /* AUTO: f32 for f32 numerics, else bf16 (in bf16 numerics K and V are bf16 anyway) */
+    carat_kv kv; /* AUTO: f32 for f32 numerics, else bf16 (in bf16 numerics K and V are bf16 anyway) */
     const char *kernels; /* NULL or "auto": best this machine offers; else a name of `carat list kernels` */
 } carat_session_options;
 
@@ -122,6 +131,7 @@ carat_status carat_session_open(const carat_model *m, const carat_session_option
                                 carat_err *err);
 void carat_session_close(carat_session *s);
 const char *carat_session_kernels(const carat_session *s); /* the kernel set in use */
+carat_kv carat_session_kv(const carat_session *s);         /* how K and V are kept; not AUTO */
 
 /* logits: [vocab] after the soft-cap, valid during the call only. Called once per wanted position, from
  * several threads at once and in no fixed order; pos is the index into `ids`. */

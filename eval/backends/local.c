@@ -34,8 +34,9 @@ static double log_sum(void *self, const float *logits)
 static void describe(void *self, carat_str *out)
 {
     local *l = self;
-    carat_str_printf(out, "%s weights, %s numerics, %s kernels", carat_model_describe(l->model)->scheme,
-                     carat_numerics_name(l->numerics), carat_session_kernels(l->session));
+    carat_str_printf(out, "%s weights, %s numerics, %s KV cache, %s kernels",
+                     carat_model_describe(l->model)->scheme, carat_numerics_name(l->numerics),
+                     carat_kv_name(carat_session_kv(l->session)), carat_session_kernels(l->session));
 }
 
 static void close_local(void *self)
@@ -52,13 +53,17 @@ carat_status carat_backend_local(const carat_local_options *o, carat_backend *ou
     local *l = carat_alloc(1, sizeof *l, err);
     if (!l)
         return CARAT_ENOMEM;
+    carat_kv kv = CARAT_KV_AUTO;
     carat_status st;
     if ((st = carat_numerics_parse(o->numerics, CARAT_F32, &l->numerics, err)) ||
-        (st = carat_model_open(o->model, &l->model, err)))
+        (st = carat_kv_parse(o->kv, &kv, err)) || (st = carat_model_open(o->model, &l->model, err)))
         goto out;
     const carat_model_info *info = carat_model_describe(l->model);
-    carat_session_options so = {
-        .context = o->context, .threads = o->threads, .numerics = l->numerics, .kernels = o->kernels};
+    carat_session_options so = {.context = o->context,
+                                .threads = o->threads,
+                                .numerics = l->numerics,
+                                .kv = kv,
+                                .kernels = o->kernels};
     if (so.context > info->context_max)
         so.context = info->context_max;
     if ((st = carat_session_open(l->model, &so, &l->session, err)))

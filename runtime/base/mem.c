@@ -52,7 +52,8 @@ void carat_free(void *p)
 
 void *carat_reserve(size_t bytes, carat_err *err)
 {
-    void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p != MAP_FAILED)
         return p;
     carat_fail(err, CARAT_ENOMEM, "out of memory: %zu bytes asked for", bytes);

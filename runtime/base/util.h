@@ -7,7 +7,8 @@
 double carat_now(void);         /* monotonic seconds */
 uint64_t carat_rss_bytes(void); /* resident now */
 uint64_t carat_rss_peak_bytes(void);
-uint64_t carat_memory_available(void); /* what could be taken now without swapping, control groups heeded; UINT64_MAX where unknown */
+uint64_t carat_memory_available(
+    void); /* what could be taken now without swapping, control groups heeded; UINT64_MAX where unknown */
 uint64_t carat_rss_anon_bytes(void); /* resident now, own pages (mapped files not counted); 0 where unknown */
 
 /* splitmix64 as a pure function: the same (seed, counter) gives the same number everywhere. */

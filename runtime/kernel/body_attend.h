@@ -90,8 +90,9 @@ static inline void foresee(const uint8_t *const *row, size_t n, size_t bytes)
 /* ---- scores --------------------------------------------------------------------------------------------------- */
 
 /* score[i][j] = q[i] . k[j] for KEYS keys: W partial sums along dim, folded at the end. */
-static inline __attribute__((always_inline)) void score_block(carat_kv type, size_t rows, const float *const *q,
-                                                              const uint8_t *const *k, size_t dim, float *score)
+static inline __attribute__((always_inline)) void score_block(carat_kv type, size_t rows,
+                                                              const float *const *q, const uint8_t *const *k,
+                                                              size_t dim, float *score)
 {
     vec sum[V_ROWS][KEYS];
 #pragma GCC unroll 8
@@ -244,8 +245,8 @@ typedef struct panel {
 } panel;
 
 /* sum[i] = keep[i] * sum[i] + weight[i] V for rows from i0 on, `vecs` vectors wide. */
-static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_t rows, int vecs, const group *g,
-                                                            size_t i0, const panel *s)
+static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_t rows, int vecs,
+                                                            const group *g, size_t i0, const panel *s)
 {
     vec sum[V_ROWS][VECS];
     size_t ld = g->ld_sum;
@@ -277,7 +278,8 @@ static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_
             v_store(out + i * ld + u * W, sum[i][u]);
 }
 
-static inline __attribute__((always_inline)) void mix_panel(carat_kv type, int vecs, const group *g, const panel *s)
+static inline __attribute__((always_inline)) void mix_panel(carat_kv type, int vecs, const group *g,
+                                                            const panel *s)
 {
     size_t i = 0;
     for (; i + V_ROWS <= g->n; i += V_ROWS)
@@ -431,8 +433,8 @@ void SET(attend_join)(float *first, const float *next, size_t dim)
         memcpy(first, next, carat_attend_record(dim) * sizeof *first);
         return;
     }
-    float most = first[CARAT_RECORD_MOST] > next[CARAT_RECORD_MOST] ? first[CARAT_RECORD_MOST] :
-                                                                      next[CARAT_RECORD_MOST];
+    float most = first[CARAT_RECORD_MOST] > next[CARAT_RECORD_MOST] ? first[CARAT_RECORD_MOST]
+                                                                    : next[CARAT_RECORD_MOST];
     vec x = v_exp(v_set1(first[CARAT_RECORD_MOST] - most)), y = v_exp(v_set1(next[CARAT_RECORD_MOST] - most));
     float keep[W], take[W], *a = first + CARAT_RECORD_HEAD;
     const float *b = next + CARAT_RECORD_HEAD;

@@ -141,7 +141,8 @@ typedef struct carat_kernels {
     /* The same in two steps, for a window of 0 and without round_bf16; NULL in a set that does not divide contexts. part: what all queries
      * and heads of kv_head see of one split, into records [n][heads / kv_heads]; join: records of all splits in which one
      * of these rows sees something, in order and `step` floats apart, into its result (dim floats). The result has attend's bits. */
-    void (*attend_part)(const carat_attention *a, size_t kv_head, size_t split, float *records, void *scratch);
+    void (*attend_part)(const carat_attention *a, size_t kv_head, size_t split, float *records,
+                        void *scratch);
     void (*attend_join)(float *first, const float *next, size_t dim); /* first += next */
     void (*attend_end)(const float *record, size_t dim, float *out);
 

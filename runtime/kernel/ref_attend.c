@@ -29,11 +29,21 @@ struct query {
     float *row; /* [dim] of K or V */
 };
 
+/* Position p of K or V. */
+static const float *row_at(const struct query *x, const carat_kv_rows *rows, size_t p)
+{
+    const carat_attention *a = x->a;
+    size_t row = x->kv_head * a->slots + p % a->slots;
+    if (a->kv == CARAT_KV_F32)
+        return (const float *)rows->data + row * a->dim;
+    carat_ref_kv_get(a->kv, rows, row, a->dim, x->row);
+    return x->row;
+}
+
 static float score(const struct query *x, size_t p)
 {
     const carat_attention *a = x->a;
-    carat_ref_kv_get(a->kv, &a->k, x->kv_head * a->slots + p % a->slots, a->dim, x->row);
-    float s = dot(x->q, x->row, a->dim);
+    float s = dot(x->q, row_at(x, &a->k, p), a->dim);
     if (a->round_bf16)
         carat_ref_round_bf16(&s, 1);
     return s;
@@ -62,9 +72,9 @@ static void attend_row(const struct query *x, size_t p, float *out)
         float w = expf(score(x, i) - most) / sum;
         if (a->round_bf16)
             carat_ref_round_bf16(&w, 1);
-        carat_ref_kv_get(a->kv, &a->v, x->kv_head * a->slots + i % a->slots, a->dim, x->row);
+        const float *v = row_at(x, &a->v, i);
         for (size_t d = 0; d < a->dim; d++)
-            mix[d] += w * x->row[d];
+            mix[d] += w * v[d];
     }
     if (a->round_bf16)
         carat_ref_round_bf16(mix, a->dim);

@@ -89,7 +89,8 @@ static void balance(const carat_work *w, struct cut *cut, size_t n)
         size_t kv_heads = c->a.kv_heads, group = c->a.heads / kv_heads, keys = depth(&c->a);
         while (c->tile > 1 && (double)(c->tile * keys) > fair * (double)kv_heads)
             c->tile = (c->tile + 1) / 2;
-        while (c->a.n == 1 && (double)keys > fair * (double)(kv_heads * c->parts) && group % (c->parts * 2) == 0)
+        while (c->a.n == 1 && (double)keys > fair * (double)(kv_heads * c->parts) &&
+               group % (c->parts * 2) == 0)
             c->parts *= 2;
         recut(c);
     }

@@ -46,7 +46,8 @@ void carat_cache_carve(carat_cache *c, const carat_cache_shape *shape, carat_car
     }
 }
 
-static void put_row(const carat_cache_shape *s, const carat_kv_rows *to, size_t row, const float *x, size_t dim)
+static void put_row(const carat_cache_shape *s, const carat_kv_rows *to, size_t row, const float *x,
+                    size_t dim)
 {
     uint8_t *data = (uint8_t *)to->data + row * dim * carat_kv_size(s->type);
     s->kern->kv_put(s->type, x, dim, data, to->scale ? to->scale + row : NULL);
@@ -106,10 +107,11 @@ static void copy_rows(const carat_cache_shape *s, const carat_layer *layer, cons
     size_t first = layer->full ? 0 : low;
     for (size_t h = 0; h < layer->kv_heads; h++) {
         size_t head = h * slots;
-        copy_run((const uint8_t *)from->data + head * size, (uint8_t *)to->data + head * size, slots, size, first, n);
+        copy_run((const uint8_t *)from->data + head * size, (uint8_t *)to->data + head * size, slots, size,
+                 first, n);
         if (from->scale)
-            copy_run((const uint8_t *)(from->scale + head), (uint8_t *)(to->scale + head), slots, sizeof(float), first,
-                     n);
+            copy_run((const uint8_t *)(from->scale + head), (uint8_t *)(to->scale + head), slots,
+                     sizeof(float), first, n);
     }
 }
 

@@ -142,7 +142,8 @@ static void carve_activations(carat_session *s, carat_carver *c)
     s->logits = carat_carve(c, s->logit_bytes, 1);
     s->acts = carat_carve(c, w.acts, 1);
     carat_moe_carve(&s->moe, s->m, s->numerics == CARAT_INT8, s->rows, c);
-    s->records = carat_carve(c, (uint64_t)CARAT_RECORDS * g->heads, carat_attend_record(g->global_head_dim) * f);
+    s->records = carat_carve(c, (uint64_t)CARAT_RECORDS * g->heads,
+                             carat_attend_record(g->global_head_dim) * f);
     s->scratch_stride = scratch_bytes(s, &w);
     s->scratch = carat_carve(c, (uint64_t)carat_team_size(s->team), s->scratch_stride);
 }
@@ -216,10 +217,11 @@ static carat_status affordable(const carat_session *s, const carat_plan *plan, c
     carat_format_bytes(plan->kv, b);
     carat_format_bytes(plan->scratch, c);
     carat_format_bytes(have, d);
-    return carat_fail(err, CARAT_ENOMEM,
-                      "a context of %zu positions needs %s (KV cache %s, scratch %s): %s of memory are free; a smaller "
-                      "context or an int8 KV cache needs less",
-                      s->context, a, b, c, d);
+    return carat_fail(
+        err, CARAT_ENOMEM,
+        "a context of %zu positions needs %s (KV cache %s, scratch %s): %s of memory are free; a smaller "
+        "context or an int8 KV cache needs less",
+        s->context, a, b, c, d);
 }
 
 /* Pays for a session that was prepared; closes it if that fails. */
@@ -297,4 +299,9 @@ void carat_session_close(carat_session *s)
 const char *carat_session_kernels(const carat_session *s)
 {
     return s->kern->name;
+}
+
+carat_kv carat_session_kv(const carat_session *s)
+{
+    return s->shape.type;
 }

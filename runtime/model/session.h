@@ -55,8 +55,9 @@ struct carat_session {
     uint64_t logit_bytes;
     void *acts; /* quantized inputs of the products under way */
     carat_moe_work moe;
-    float *records;         /* [CARAT_RECORDS * heads][carat_attend_record]: attention of long contexts, see attend.c */
-    uint8_t *scratch;       /* [threads][scratch_stride] */
+    float
+        *records; /* [CARAT_RECORDS * heads][carat_attend_record]: attention of long contexts, see attend.c */
+    uint8_t *scratch; /* [threads][scratch_stride] */
     size_t scratch_stride;
 
     size_t computed;
@@ -154,7 +155,7 @@ void carat_norm_add(const carat_session *s, float *x, const float *weight, size_
 void carat_pass_embed(const carat_work *w);                                   /* ids -> h, cos, sin */
 void carat_pass_ple(const carat_work *w);                                     /* ids, h -> ple */
 void carat_pass_attention(const carat_work *w, uint32_t layer, size_t first); /* x -> o; the cache */
-void carat_attend(const carat_work *w, uint32_t layer, size_t first); /* q -> q: softmax(q k) v */
+void carat_attend(const carat_work *w, uint32_t layer, size_t first);         /* q -> q: softmax(q k) v */
 void carat_pass_mlp(const carat_work *w, uint32_t layer, size_t first);       /* h, o -> h, o */
 void carat_pass_experts(const carat_work *w, uint32_t layer, size_t first);   /* h -> s->moe; x is scratch */
 void carat_pass_blocks(const carat_work *w);                                  /* h -> h: all layers */

@@ -17,7 +17,7 @@ enum { MAX_REPEATS = 100, MAX_TESTS = 16, PROBE_BYTES = 1 << 28, PROBE_MAX = 1 <
 struct args {
     carat_common common;
     int64_t prompt, predict, repeats;
-    const char *depths, *parallel, *format, *numerics, *kernels;
+    const char *depths, *parallel, *format, *numerics, *kernels, *kv;
 };
 
 static const struct args defaults = {
@@ -170,7 +170,7 @@ static carat_status open_all(struct bench *b, carat_err *err)
                                .threads = (uint32_t)a->common.threads,
                                .kernels = a->kernels};
     if ((st = carat_numerics_parse(a->numerics, info->packed ? CARAT_INT8 : CARAT_F32, &o.numerics, err)) ||
-        (st = carat_session_open(b->model, &o, &b->session, err)))
+        (st = carat_kv_parse(a->kv, &o.kv, err)) || (st = carat_session_open(b->model, &o, &b->session, err)))
         return st;
     b->load_s = carat_now() - start;
     b->numerics = o.numerics;
@@ -317,6 +317,8 @@ static void print_json(struct bench *b)
         carat_jw_text(&w, carat_session_kernels(b->session));
         carat_jw_key(&w, "numerics");
         carat_jw_text(&w, carat_numerics_name(b->numerics));
+        carat_jw_key(&w, "kv");
+        carat_jw_text(&w, carat_kv_name(carat_session_kv(b->session)));
         carat_jw_key(&w, "int8_instruction");
         carat_jw_text(&w, b->int8_name);
         carat_jw_close(&w);
@@ -329,16 +331,17 @@ static void print_json(struct bench *b)
 static void print_csv(struct bench *b)
 {
     puts("test,tokens_per_s_min,tokens_per_s_median,tokens_per_s_max,fraction,read_gb_s,int8_gop_s,f32_gflop_"
-         "s,threads,kernels,numerics");
+         "s,threads,kernels,numerics,kv");
     for (size_t i = 0; i < b->n_tests; i++) {
         struct test *t = &b->test[i];
         double rate[3], fraction[3], read[3];
         spread(t->rate, (size_t)b->a->repeats, rate);
         spread(t->fraction, (size_t)b->a->repeats, fraction);
         spread(t->read, (size_t)b->a->repeats, read);
-        printf("%s,%.3f,%.3f,%.3f,%.4f,%.2f,%.1f,%.1f,%d,%s,%s\n", t->name, rate[0], rate[1], rate[2],
+        printf("%s,%.3f,%.3f,%.3f,%.4f,%.2f,%.1f,%.1f,%d,%s,%s,%s\n", t->name, rate[0], rate[1], rate[2],
                fraction[1], read[1], b->int8_peak, b->f32_peak, carat_team_size(b->team),
-               carat_session_kernels(b->session), carat_numerics_name(b->numerics));
+               carat_session_kernels(b->session), carat_numerics_name(b->numerics),
+               carat_kv_name(carat_session_kv(b->session)));
     }
 }
 
@@ -348,8 +351,9 @@ static void print_table(struct bench *b)
     char peak[16], anon[16];
     carat_format_bytes(carat_rss_peak_bytes(), peak);
     carat_format_bytes(carat_rss_anon_bytes(), anon);
-    printf("%s, %s weights, %s numerics, %s kernels, %d threads\n", info->family, info->scheme,
-           carat_numerics_name(b->numerics), carat_session_kernels(b->session), carat_team_size(b->team));
+    printf("%s, %s weights, %s numerics, %s KV cache, %s kernels, %d threads\n", info->family, info->scheme,
+           carat_numerics_name(b->numerics), carat_kv_name(carat_session_kv(b->session)),
+           carat_session_kernels(b->session), carat_team_size(b->team));
     printf("%-12s %10s %10s %10s  %s\n", "test", "min", "median", "max", "tokens/s; share of the machine");
     for (size_t i = 0; i < b->n_tests; i++) {
         struct test *t = &b->test[i];
@@ -415,6 +419,8 @@ static const carat_opt options[] = {
     {"output", 'o', CARAT_OPT_TEXT, AT(format), "FORMAT", "table, json or csv"},
     {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME",
      "f32, bf16 or int8 (default: int8 on packed weights, else f32)"},
+    {"kv", 0, CARAT_OPT_TEXT, AT(kv), "TYPE",
+     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
     {"kernels", 0, CARAT_OPT_TEXT, AT(kernels), "NAME", "auto, or a name of `carat list kernels`"},
     {0},
 };

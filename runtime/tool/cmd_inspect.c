@@ -14,6 +14,7 @@ typedef struct inspect_args {
     carat_common common;
     bool tensors;
     int64_t context;
+    const char *kv;
 } inspect_args;
 
 /* Parts of a model that people ask the size of. */
@@ -169,6 +170,10 @@ static carat_status price(report *r, carat_err *err)
     if (status == CARAT_OK) {
         carat_session_options o = {.context = r->context, .threads = (uint32_t)r->args->common.threads};
         o.numerics = carat_model_describe(m)->packed ? CARAT_INT8 : CARAT_F32;
+        if ((status = carat_kv_parse(r->args->kv, &o.kv, err))) {
+            carat_model_close(m);
+            return status;
+        }
         status = carat_session_price(m, &o, &r->plan, &inner);
         r->runs = status == CARAT_OK;
     }
@@ -257,8 +262,8 @@ static void print_memory(const report *r)
     carat_format_bytes(r->plan.weights, weights);
     carat_format_bytes(r->plan.kv, kv);
     carat_format_bytes(r->plan.scratch, scratch);
-    printf("\nmemory for %u tokens of context: weights %s (mapped), KV cache %s, scratch %s\n", r->context,
-           weights, kv, scratch);
+    printf("\nmemory for %u tokens of context: weights %s (mapped), KV cache %s (%s), scratch %s\n",
+           r->context, weights, kv, carat_kv_name(r->plan.kv_type), scratch);
 }
 
 /* "layers.N.experts.N.gate_proj" from "layers.%u.experts.%u.gate_proj"; the bounds of a clipped matrix as "*". */
@@ -380,6 +385,8 @@ static void json_totals(carat_jw *w, const report *r)
     put_u64(w, "weights", r->plan.weights);
     put_u64(w, "kv", r->plan.kv);
     put_u64(w, "scratch", r->plan.scratch);
+    carat_jw_key(w, "kv_type");
+    carat_jw_text(w, carat_kv_name(r->plan.kv_type));
     carat_jw_close(w);
 }
 
@@ -484,6 +491,8 @@ static const carat_opt options[] = {
      "every tensor, not only every slot"},
     {"context", 0, CARAT_OPT_INT, offsetof(inspect_args, context), "N",
      "price a session of N tokens (default 4096)"},
+    {"kv", 0, CARAT_OPT_TEXT, offsetof(inspect_args, kv), "TYPE",
+     "with K and V as f32, bf16, f16 or int8 (default: f32; bf16 on packed weights)"},
     {0},
 };
 

@@ -18,7 +18,7 @@
 
 typedef struct args {
     carat_common common;
-    const char *prompt, *ids, *ids_file, *out, *numerics, *kernels;
+    const char *prompt, *ids, *ids_file, *out, *numerics, *kernels, *kv;
     int64_t batch;
     bool taps, force;
 } args;
@@ -119,10 +119,11 @@ static carat_status plan(sink *s, const carat_model_info *info, size_t n, bool t
 
 static carat_status begin(sink *s, const char *path, const args *a, carat_err *err)
 {
-    const char *meta[] = {"made_by", "carat logits " CARAT_VERSION, "numerics",
-                          a->numerics ? a->numerics : "f32"};
+    const char *meta[] = {"made_by",  "carat logits " CARAT_VERSION,
+                          "numerics", a->numerics ? a->numerics : "f32",
+                          "kv",       a->kv ? a->kv : "auto"};
     carat_str head = CARAT_STR_INIT;
-    carat_status st = carat_safetensors_header(s->tensors, s->count, meta, 2, &head, err);
+    carat_status st = carat_safetensors_header(s->tensors, s->count, meta, 3, &head, err);
     if (st)
         goto out;
     s->at[0] = head.len;
@@ -176,7 +177,9 @@ static carat_status write_file(const carat_model *m, const carat_ids *ids, const
     if (st)
         goto out;
     put_ids(&s, ids);
-    carat_forward_options fo = {numerics, a->kernels, a->common.threads, a->batch};
+    carat_forward_options fo = {numerics, a->kernels, a->common.threads, a->batch, CARAT_KV_AUTO};
+    if ((st = carat_kv_parse(a->kv, &fo.kv, err)))
+        goto out;
     carat_sync_request r = {
         .ids = ids->v, .n = ids->n, .logits = on_logits, .tap = a->taps ? on_tap : NULL, .ctx = &s};
     st = carat_forward(m, &fo, &r, err);
@@ -279,6 +282,8 @@ static const carat_opt options[] = {
     {"out", 'o', CARAT_OPT_TEXT, offsetof(args, out), "FILE", "the safetensors file to write"},
     {"taps", 0, CARAT_OPT_FLAG, offsetof(args, taps), NULL, "also embed, block.0 ..., norm"},
     {"numerics", 0, CARAT_OPT_TEXT, offsetof(args, numerics), "NAME", "f32 (default), bf16 or int8"},
+    {"kv", 0, CARAT_OPT_TEXT, offsetof(args, kv), "TYPE",
+     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
     {"kernels", 0, CARAT_OPT_TEXT, offsetof(args, kernels), "NAME",
      "auto (default), ref, or a name of `carat list kernels`"},
     {"batch", 0, CARAT_OPT_INT, offsetof(args, batch), "N",

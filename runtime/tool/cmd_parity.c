@@ -17,7 +17,7 @@
 
 typedef struct args {
     carat_common common;
-    const char *reference, *draft, *numerics, *kernels;
+    const char *reference, *draft, *numerics, *kernels, *kv;
     double tolerance;
     int64_t batch;
 } args;
@@ -350,7 +350,9 @@ static carat_status compare(const carat_model *m, const args *a, job *j, carat_e
         carat_fail_in(err, st, a->reference);
     if (st)
         return st;
-    carat_forward_options fo = {j->numerics, a->kernels, a->common.threads, a->batch};
+    carat_forward_options fo = {j->numerics, a->kernels, a->common.threads, a->batch, CARAT_KV_AUTO};
+    if ((st = carat_kv_parse(a->kv, &fo.kv, err)))
+        return st;
     carat_sync_request r = {.ids = j->ref.ids.v,
                             .n = j->ref.ids.n,
                             .logits = on_logits,
@@ -428,6 +430,8 @@ static const carat_opt options[] = {
     {"numerics", 0, CARAT_OPT_TEXT, offsetof(args, numerics), "NAME", "f32 (default) or bf16"},
     {"tolerance", 0, CARAT_OPT_NUM, offsetof(args, tolerance), "X",
      "f32: of the largest value of a tap (default 1e-4); bf16: of the noise floor (default 0.5)"},
+    {"kv", 0, CARAT_OPT_TEXT, offsetof(args, kv), "TYPE",
+     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
     {"kernels", 0, CARAT_OPT_TEXT, offsetof(args, kernels), "NAME",
      "auto (default), ref, or a name of `carat list kernels`"},
     {"batch", 0, CARAT_OPT_INT, offsetof(args, batch), "N",

@@ -53,6 +53,7 @@ static carat_status open_session(const carat_model *m, const carat_forward_optio
                                 .batch = (uint32_t)o->batch,
                                 .threads = (uint32_t)o->threads,
                                 .numerics = o->numerics,
+                                .kv = o->kv,
                                 .kernels = o->kernels};
     return carat_session_open(m, &so, out, err);
 }

@@ -19,6 +19,7 @@ typedef struct carat_forward_options {
     carat_numerics numerics;
     const char *kernels; /* NULL: auto */
     int64_t threads, batch;
+    carat_kv kv;
 } carat_forward_options;
 
 /* Opens a session of r->n positions, syncs r, closes it. */

@@ -77,8 +77,9 @@ static void measure(const carat_kernels *k, carat_team *team, carat_attention a,
     }
     best /= LAYERS;
     double bytes = 2.0 * (double)(keys * a.dim * carat_kv_size(a.kv)), gbs = bytes / best * 1e-9;
-    printf("%-5s %-4s dim %zu, %zu of %zu keys: %8.1f us  %6.2f GB/s %5.1f %%  %6.1f Gflop/s\n", k->name, name[a.kv], a.dim, keys,
-           depth, best * 1e6, gbs, 100 * gbs / read, 4e-9 * (double)(keys * a.dim * a.heads) / best);
+    printf("%-5s %-4s dim %zu, %zu of %zu keys: %8.1f us  %6.2f GB/s %5.1f %%  %6.1f Gflop/s\n", k->name,
+           name[a.kv], a.dim, keys, depth, best * 1e6, gbs, 100 * gbs / read,
+           4e-9 * (double)(keys * a.dim * a.heads) / best);
     carat_free(j.a.k.data), carat_free(j.a.v.data), carat_free(j.a.out), carat_free(q), carat_free(scale);
     carat_free(j.records), carat_free(j.scratch);
 }
@@ -90,19 +91,22 @@ int main(int argc, char **argv)
     carat_err err = {0};
     const char *name;
     size_t depth = argc > 3 ? (size_t)atol(argv[3]) : 4096, bytes = 256u << 20;
-    if (carat_kernels_pick(argc > 2 ? argv[2] : NULL, &k, &err) || carat_team_open(argc > 1 ? atoi(argv[1]) : 0, &team, &err)) {
+    if (carat_kernels_pick(argc > 2 ? argv[2] : NULL, &k, &err) ||
+        carat_team_open(argc > 1 ? atoi(argv[1]) : 0, &team, &err)) {
         fprintf(stderr, "attend: %s\n", err.text);
         return 2;
     }
     void *mem = carat_alloc(bytes, 1, NULL);
     memset(mem, 1, bytes);
     double read = carat_probe_read(team, mem, bytes);
-    printf("%d threads: read %.1f GB/s, f32 %.0f Gflop/s\n", carat_team_size(team), read, carat_probe_f32(k, team, &name));
+    printf("%d threads: read %.1f GB/s, f32 %.0f Gflop/s\n", carat_team_size(team), read,
+           carat_probe_f32(k, team, &name));
     carat_free(mem);
     for (carat_kv kv = CARAT_KV_F32; kv <= CARAT_KV_INT8; kv++)
         measure(k, team, (carat_attention){.kv = kv, .heads = 8, .kv_heads = 1, .dim = 512}, depth, read);
     for (carat_kv kv = CARAT_KV_F32; kv <= CARAT_KV_INT8; kv++)
-        measure(k, team, (carat_attention){.kv = kv, .heads = 8, .kv_heads = 1, .dim = 256, .window = 512}, depth, read);
+        measure(k, team, (carat_attention){.kv = kv, .heads = 8, .kv_heads = 1, .dim = 256, .window = 512},
+                depth, read);
     carat_team_close(team);
     return 0;
 }

@@ -90,12 +90,14 @@ static timeline timeline_make(shape s, size_t slots)
 
 static void timeline_free(timeline *l)
 {
-    edge *all[] = {&l->q, &l->raw_k, &l->raw_v, &l->k, &l->v, &l->data_k, &l->data_v, &l->scale_k, &l->scale_v};
+    edge *all[] = {&l->q,      &l->raw_k,  &l->raw_v,   &l->k,      &l->v,
+                   &l->data_k, &l->data_v, &l->scale_k, &l->scale_v};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         edge_free(all[i]);
 }
 
-static void put_row(const carat_kernels *k, const timeline *l, const carat_kv_rows *ring, const float *x, size_t p, size_t head)
+static void put_row(const carat_kernels *k, const timeline *l, const carat_kv_rows *ring, const float *x,
+                    size_t p, size_t head)
 {
     size_t row = head * l->slots + p % l->slots;
     k->kv_put(l->s.kv, x + (p * l->s.kv_heads + head) * l->s.dim, l->s.dim,
@@ -163,18 +165,20 @@ static void right_row(const timeline *l, size_t p, size_t head, double *out)
     free(s);
 }
 
-static void close_to_right(const carat_kernels *k, const timeline *l, const float *got)
+/* Rows from query p0 on; got[0] is its first. */
+static void close_to_right(const carat_kernels *k, const timeline *l, size_t p0, const float *got)
 {
     shape s = l->s;
     double *want = malloc(s.dim * sizeof *want);
-    for (size_t r = 0; r < s.total * s.heads; r += 5) { /* one in five, all heads in turn */
+    for (size_t r = p0 * s.heads; r < s.total * s.heads; r += 5) { /* one in five, all heads in turn */
         right_row(l, r / s.heads, r % s.heads, want);
         for (size_t d = 0; d < s.dim; d++)
-            if (!(fabs(got[r * s.dim + d] - want[d]) <= 3e-6))
-                fail_msg("%s: kv %d, dim %zu, heads %zu/%zu, window %zu, slots %zu: query %zu head %zu [%zu] is "
-                         "%.9g, not %.9g",
-                         k->name, (int)s.kv, s.dim, s.heads, s.kv_heads, s.window, l->slots, r / s.heads, r % s.heads, d,
-                         (double)got[r * s.dim + d], want[d]);
+            if (!(fabs(got[(r - p0 * s.heads) * s.dim + d] - want[d]) <= 3e-6))
+                fail_msg(
+                    "%s: kv %d, dim %zu, heads %zu/%zu, window %zu, slots %zu: query %zu head %zu [%zu] is "
+                    "%.9g, not %.9g",
+                    k->name, (int)s.kv, s.dim, s.heads, s.kv_heads, s.window, l->slots, r / s.heads,
+                    r % s.heads, d, (double)got[(r - p0 * s.heads) * s.dim + d], want[d]);
     }
     free(want);
 }
@@ -184,9 +188,9 @@ static void same(const carat_kernels *k, const char *what, shape s, const float 
     size_t row = s.heads * s.dim;
     for (size_t i = 0; i < s.total * row; i++)
         if (memcmp(&got[i], &want[i], sizeof *got) != 0)
-            fail_msg("%s %s: kv %d, dim %zu, heads %zu/%zu, window %zu: query %zu, [%zu] is %a, not %a", k->name,
-                     what, (int)s.kv, s.dim, s.heads, s.kv_heads, s.window, i / row, i % row, (double)got[i],
-                     (double)want[i]);
+            fail_msg("%s %s: kv %d, dim %zu, heads %zu/%zu, window %zu: query %zu, [%zu] is %a, not %a",
+                     k->name, what, (int)s.kv, s.dim, s.heads, s.kv_heads, s.window, i / row, i % row,
+                     (double)got[i], (double)want[i]);
 }
 
 /* A ring just long enough for a chunk of queries and the window before it. The timeline in chunks is the batch; then in pieces of a
@@ -205,7 +209,7 @@ static void check(const carat_kernels *k, shape s)
     }
     same(k, "cut in fives", s, other.f, whole.f);
     if (!s.round)
-        close_to_right(k, &l, whole.f);
+        close_to_right(k, &l, 0, whole.f);
 
     forget(&l);
     for (size_t p = 0; p < s.total; p++) {
@@ -225,7 +229,7 @@ static void test_shapes(void **state)
     static const size_t dims[] = {16, 24, 32, 72, 256, 512, 20, 7};
     for (size_t s = 0; test_set(s); s++)
         for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
-            size_t total = dims[i] > 100 ? 90 : 200;
+            size_t total = dims[i] > 100 ? 70 : 140;
             check(test_set(s), (shape){total, 8, 1, dims[i], 0, false, CARAT_KV_F32});
             check(test_set(s), (shape){total, 4, 2, dims[i], 50, false, CARAT_KV_F32});
         }
@@ -237,10 +241,10 @@ static void test_windows(void **state)
     static const size_t windows[] = {1, 2, 63, 64, 65, 100, 128, 300};
     for (size_t s = 0; test_set(s); s++)
         for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
-            check(test_set(s), (shape){260, 6, 3, 16, windows[i], false, CARAT_KV_F32});
+            check(test_set(s), (shape){200, 3, 3, 16, windows[i], false, CARAT_KV_F32});
             check(test_set(s), (shape){140, 5, 5, 24, windows[i], false, CARAT_KV_F32});
-            check(test_set(s),
-                  (shape){70, 56, 1, 8, windows[i], false, CARAT_KV_F32}); /* more heads than rows in a group */
+            check(test_set(s), (shape){70, 56, 1, 8, windows[i], false,
+                                       CARAT_KV_F32}); /* more heads than rows in a group */
         }
 }
 
@@ -284,9 +288,10 @@ static void close_to_ref(const carat_kernels *k, shape s)
     for (size_t i = 0; i < n; i++) {
         differ += memcmp(&got.f[i], &want.f[i], sizeof(float)) != 0;
         if (!(fabsf(got.f[i] - want.f[i]) <= 0.01f))
-            fail_msg("%s: dim %zu: [%zu] is %.9g, not %.9g", k->name, s.dim, i, (double)got.f[i], (double)want.f[i]);
+            fail_msg("%s: dim %zu: [%zu] is %.9g, not %.9g", k->name, s.dim, i, (double)got.f[i],
+                     (double)want.f[i]);
     }
-    assert_in_range(differ, 0, n / 100);
+    assert_true(differ <= n / 100);
     edge_free(&want), edge_free(&got), timeline_free(&l);
 }
 
@@ -309,28 +314,28 @@ static const carat_kv types[] = {CARAT_KV_F32, CARAT_KV_BF16, CARAT_KV_F16, CARA
 static void test_types(void **state)
 {
     (void)state;
-    static const size_t dims[] = {16, 7, 20, 40, 72, 256};
+    static const size_t dims[] = {16, 7, 20, 72};
     for (size_t s = 0; test_set(s); s++)
         for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
             for (size_t t = 1; t < 4; t++) {
                 const carat_kernels *k = test_set(s);
-                check(k, (shape){140, 8, 1, dims[i], 0, false, types[t]});
-                check(k, (shape){150, 4, 2, dims[i], 50, false, types[t]});
+                check(k, (shape){100, 8, 1, dims[i], 0, false, types[t]});
+                check(k, (shape){110, 4, 2, dims[i], 50, false, types[t]});
                 if (types[t] == CARAT_KV_INT8)
                     continue;
-                shape typed = {100, 4, 2, dims[i], 0, false, types[t]};
-                timeline a = timeline_make(typed, 100), b = timeline_make(typed, 100);
-                size_t n = 100 * 4 * dims[i];
+                shape typed = {70, 4, 2, dims[i], 0, false, types[t]};
+                timeline a = timeline_make(typed, 70), b = timeline_make(typed, 70);
+                size_t n = 70 * 4 * dims[i];
                 edge got = edge_make(n), want = edge_make(n);
-                put(k, &a, 0, 100);
-                run(k, &a, 0, 100, 100, got.f);
+                put(k, &a, 0, 70);
+                run(k, &a, 0, 70, 70, got.f);
                 timeline_free(&b);
                 typed.kv = CARAT_KV_F32;
-                b = timeline_make(typed, 100);
-                memcpy(b.raw_k.f, a.k.f, 100 * 2 * dims[i] * sizeof(float));
-                memcpy(b.raw_v.f, a.v.f, 100 * 2 * dims[i] * sizeof(float));
-                put(k, &b, 0, 100);
-                run(k, &b, 0, 100, 100, want.f);
+                b = timeline_make(typed, 70);
+                memcpy(b.raw_k.f, a.k.f, 70 * 2 * dims[i] * sizeof(float));
+                memcpy(b.raw_v.f, a.v.f, 70 * 2 * dims[i] * sizeof(float));
+                put(k, &b, 0, 70);
+                run(k, &b, 0, 70, 70, want.f);
                 same(k, "as f32", typed, got.f, want.f);
                 edge_free(&got), edge_free(&want), timeline_free(&a), timeline_free(&b);
             }
@@ -342,13 +347,10 @@ static void divided(const carat_kernels *k, shape s, size_t p0)
     size_t row = s.heads * s.dim, share = s.heads / s.kv_heads, n = s.total - p0;
     size_t record = carat_attend_record(s.dim), last = (s.total - 1) / CARAT_ATTEND_SPLIT;
     timeline l = timeline_make(s, s.total);
-    edge whole = edge_make(s.total * row), other = edge_make(n * row);
+    edge whole = edge_make(n * row), other = edge_make(n * row);
     put(k, &l, 0, s.total);
-    run(k, &l, 0, s.total, 16, whole.f);
-    close_to_right(k, &l, whole.f);
-    run(k, &l, p0, s.total, n, other.f);
-    for (size_t i = 0; i < n * row; i++)
-        assert_memory_equal(&other.f[i], &whole.f[p0 * row + i], sizeof(float));
+    run(k, &l, p0, s.total, 16, whole.f);
+    close_to_right(k, &l, p0, whole.f);
     carat_attention a = problem(&l, p0, s.total, other.f);
     float *records = malloc((last + 1) * n * share * record * sizeof *records);
     void *scratch = carat_alloc(carat_attend_bytes(a.dim), 1, NULL);
@@ -358,13 +360,14 @@ static void divided(const carat_kernels *k, shape s, size_t p0)
         for (size_t r = 0; r < n * share; r++) {
             for (size_t split = 1; split <= last; split++)
                 k->attend_join(records + r * record, records + (split * n * share + r) * record, s.dim);
-            k->attend_end(records + r * record, s.dim, other.f + (r / share * s.heads + h * share + r % share) * s.dim);
+            k->attend_end(records + r * record, s.dim,
+                          other.f + (r / share * s.heads + h * share + r % share) * s.dim);
         }
     }
     for (size_t i = 0; i < n * row; i++)
-        if (memcmp(&other.f[i], &whole.f[p0 * row + i], sizeof(float)) != 0)
-            fail_msg("%s: kv %d, dim %zu: joined [%zu] is %a, not %a", k->name, (int)s.kv, s.dim, i, (double)other.f[i],
-                     (double)whole.f[p0 * row + i]);
+        if (memcmp(&other.f[i], &whole.f[i], sizeof(float)) != 0)
+            fail_msg("%s: kv %d, dim %zu: joined [%zu] is %a, not %a", k->name, (int)s.kv, s.dim, i,
+                     (double)other.f[i], (double)whole.f[i]);
     free(records);
     carat_free(scratch);
     edge_free(&whole), edge_free(&other), timeline_free(&l);
@@ -377,8 +380,9 @@ static void test_splits(void **state)
         if (!test_set(s)->attend_part)
             continue;
         for (size_t t = 0; t < 4; t++)
-            divided(test_set(s), (shape){1100, 6, 2, 20, 0, false, types[t]}, 1000 + 5 * t);
-        divided(test_set(s), (shape){1040, 8, 1, 16, 0, false, CARAT_KV_F32}, 1020); /* some queries see a split more */
+            divided(test_set(s), (shape){1060, 6, 2, 20, 0, false, types[t]}, 1010 + 5 * t);
+        divided(test_set(s), (shape){1040, 8, 1, 16, 0, false, CARAT_KV_F32},
+                1020); /* some queries see a split more */
     }
 }
 
@@ -386,9 +390,10 @@ static void test_splits(void **state)
 static void test_put(void **state)
 {
     (void)state;
-    static const float odd[] = {0,       -0.0f,   1,           -1,          65504,        65519.99f, 65520,
-                                -70000,  1e-7f,   6e-8f,       3e-8f,       2.9e-8f,      1e-40f,    3.3895314e38f,
-                                1.0039f, 1.00390625f, 1.01171875f, -2.00390625f, 2049, 2051, 1e30f};
+    static const float odd[] = {0,      -0.0f,         1,       -1,          65504,       65519.99f,
+                                65520,  -70000,        1e-7f,   6e-8f,       3e-8f,       2.9e-8f,
+                                1e-40f, 3.3895314e38f, 1.0039f, 1.00390625f, 1.01171875f, -2.00390625f,
+                                2049,   2051,          1e30f};
     enum { N = 37 };
     float x[N];
     uint8_t want[N * 4], got[N * 4];
@@ -409,19 +414,21 @@ static void test_put(void **state)
                     assert_memory_equal(got, want, sizeof got);
                     assert_memory_equal(&scale[0], &scale[1], sizeof *scale);
                     if (types[t] == CARAT_KV_INT8 && n == N)
-                        assert_true(bad == 0 || bad == 3 ? bad == 3 ? scale[0] == 0 : scale[0] > 0 : isnan(scale[0]));
+                        assert_true(bad == 0 || bad == 3 ? bad == 3 ? scale[0] == 0 : scale[0] > 0
+                                                         : isnan(scale[0]));
                 }
     }
     float small[3] = {-2, 0.5f, 1};
     int8_t q[3];
     float scale;
     carat_ref_kv_put(CARAT_KV_INT8, small, 3, q, &scale);
-    assert_true(q[0] == -127 && q[1] == 32 && q[2] == 64 && scale == 2 / 127.0f); /* 31.75, 63.5: ties to even */
+    assert_true(q[0] == -127 && q[1] == 32 && q[2] == 64 &&
+                scale == 2 / 127.0f); /* 31.75, 63.5: ties to even */
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_windows),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes),   cmocka_unit_test(test_windows),
                                        cmocka_unit_test(test_extremes), cmocka_unit_test(test_rounded),
                                        cmocka_unit_test(test_types),    cmocka_unit_test(test_splits),
                                        cmocka_unit_test(test_put)};
