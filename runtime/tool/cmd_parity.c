@@ -374,7 +374,7 @@ static carat_status compare_draft(const carat_model *m, const args *a, job *j, c
         return st == CARAT_EFORMAT ? carat_fail_in(err, st, a->reference) : st;
     if ((st = carat_model_open(a->draft, &drafter, err)))
         return st;
-    carat_forward_options fo = {j->numerics, a->kernels, a->common.threads, a->batch};
+    carat_forward_options fo = {j->numerics, a->kernels, a->common.threads, a->batch, CARAT_KV_AUTO};
     carat_replay r = {m, drafter, &j->ref.ids, &j->ref.taken, on_draft, j};
     st = carat_forward_draft(&fo, &r, err);
     carat_model_close(drafter);

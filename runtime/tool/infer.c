@@ -76,15 +76,15 @@ carat_status carat_infer_session(const carat_infer *a, const carat_model *m, uin
     carat_numerics usual = info->packed ? CARAT_INT8 : CARAT_F32;
     carat_plan plan;
     carat_status st = carat_numerics_parse(a->numerics, usual, &o.numerics, err);
-    if (st || (st = carat_session_price(m, &o, &plan, err)))
+    if (st || (st = carat_kv_parse(a->kv, &o.kv, err)) || (st = carat_session_price(m, &o, &plan, err)))
         return st;
     char kv[16], scratch[16], weights[16];
     carat_format_bytes(plan.weights, weights);
     carat_format_bytes(plan.kv, kv);
     carat_format_bytes(plan.scratch, scratch);
     carat_debug(&a->common.talk,
-                "memory: weights %s (mapped), KV cache %s for %" PRIu32 " positions, scratch %s", weights, kv,
-                o.context, scratch);
+                "memory: weights %s (mapped), KV cache %s (%s) for %" PRIu32 " positions, scratch %s", weights,
+                kv, carat_kv_name(plan.kv_type), o.context, scratch);
     if (!(st = carat_session_open(m, &o, out, err)))
         carat_debug(&a->common.talk, "kernels %s, numerics %s", carat_session_kernels(*out),
                     carat_numerics_name(o.numerics));

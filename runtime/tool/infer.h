@@ -7,7 +7,7 @@
 /* The args struct of both commands begins with it. */
 typedef struct carat_infer {
     carat_common common;
-    const char *system, *numerics, *kernels, *edition;
+    const char *system, *numerics, *kernels, *kv, *edition;
     int64_t max_new, context, batch, top_k, budget;
     double temperature, top_p, min_p, repetition, presence, frequency;
     carat_opt_list stop, image, audio, video;
@@ -40,6 +40,7 @@ typedef struct carat_infer {
     {"video", 0, CARAT_OPT_LIST, CARAT_INFER_AT(video), "FILE", "not in this build"}, \
     {"budget", 0, CARAT_OPT_INT, CARAT_INFER_AT(budget), "N", "soft tokens of an image: not in this build"}, \
     {"numerics", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(numerics), "NAME", "f32, bf16 or int8 (default: int8 on packed weights, else f32)"}, \
+    {"kv", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kv), "TYPE", "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"}, \
     {"kernels", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kernels), "NAME", "auto, or a name of `carat list kernels`"}, \
     {"context", 'c', CARAT_OPT_INT, CARAT_INFER_AT(context), "N", "positions to make room for"}, \
     {"batch", 'b', CARAT_OPT_INT, CARAT_INFER_AT(batch), "N", "prompt tokens per pass (512)"}
