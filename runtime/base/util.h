@@ -17,9 +17,9 @@ double carat_random_unit(uint64_t seed, uint64_t counter); /* [0, 1) with 53 bit
 
 /* How the program talks to people, on stderr. Passed around by value; set up once from the common options. */
 typedef struct carat_talk {
-    int verbosity; /* -1 quiet, 0 normal, 1 verbose */
-    bool progress; /* bars allowed */
-    bool terminal; /* stderr is one */
+    int verbosity;  /* -1 quiet, 0 normal, 1 verbose */
+    bool progress;  /* bars allowed */
+    bool terminal;  /* stderr is one */
     bool color;     /* on stderr */
     bool color_out; /* on stdout */
 } carat_talk;
