@@ -235,6 +235,7 @@ static carat_status print_result(struct run *r, carat_err *err)
     carat_status st = carat_str_check(&s, err);
     if (!st)
         puts(s.data);
+    fflush(stdout);
     carat_str_free(&s);
     if (g->fault)
         carat_note(talk, "the reply: %s", g->fault);
