@@ -340,8 +340,8 @@ static const carat_value *check_request(carat_chat *c, const carat_value *reques
     const carat_value *tools = carat_value_get(request, "tools");
     if (request->kind != CARAT_MAP)
         carat_chat_refuse(c, "the request is not an object");
-    if (carat_value_true(carat_value_get(request, "continue_final_message")))
-        carat_chat_refuse(c, "continue_final_message is not supported");
+    if (!c->status && carat_value_true(carat_value_get(request, "continue_final_message")))
+        c->status = carat_fail(c->err, CARAT_ESUPPORT, "carat does not render continue_final_message");
     carat_each e;
     if (tools->kind != CARAT_NONE && carat_chat_each(c, &e, tools, "\"tools\""))
         for (const carat_value *tool; !c->status && (tool = carat_each_next(&e));)

@@ -20,7 +20,7 @@ static void shortest(double v, char digits[24], int *point)
         const char *p = text;
         for (; *p != 'e'; p++)
             whole = *p >= '0' && *p <= '9' ? whole * 10 + (uint64_t)(*p - '0') : whole;
-        *point = atoi(p + 1) + 1;
+        *point = (int)strtol(p + 1, NULL, 10) + 1;
         if (strtod(text, NULL) == v)
             break;
         snprintf(text, sizeof text, "%" PRIu64 "e%d", whole + 1, *point - n);

@@ -8,6 +8,7 @@ against parse_response with its own response_template, all from ../shared. Half 
 value of another type, a missing key): what the template refuses must be refused, and what it prints all the same be printed.
 """
 import ctypes
+import gzip
 import json
 import math
 import os
@@ -15,8 +16,8 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_parsing import parse_response
 
@@ -177,7 +178,7 @@ def carat(action, folder, lines, *more):
                        capture_output=True)
     if p.returncode or p.stderr:
         raise RuntimeError(f"carat text {action}: exit {p.returncode}: {p.stderr.decode()[:300]}")
-    out = [json.loads(x) for x in p.stdout.decode().splitlines()] if "\u2028" not in p.stdout.decode() else [json.loads(x) for x in p.stdout.decode().split("\n")[:-1]]
+    out = [json.loads(x) for x in p.stdout.decode().split("\n")[:-1]]
     if len(out) != len(lines):
         raise RuntimeError(f"carat text {action}: {len(lines)} lines in, {len(out)} out")
     return out
@@ -221,10 +222,7 @@ def renders():
     for edition, name in TEMPLATES.items():
         template = open(os.path.join(DATA, name), encoding="utf-8").read()
         with tempfile.TemporaryDirectory() as folder:
-            with open(os.path.join(folder, "chat_template.jinja"), "w", encoding="utf-8") as f:
-                f.write(template)
-            open(os.path.join(folder, "config.json"), "w").write("{}")
-            out = carat("render", folder, requests)
+            out = carat("render", folder_with(folder, chat_template__jinja=template), requests)
         for q, got in zip(requests, out):
             want = official(tokenizer, template, q)
             refused += isinstance(want, Exception)
@@ -233,12 +231,59 @@ def renders():
     live.check(refused > 0, "no request was refused: the generator is too tame")
 
 
+def folder_with(folder, **files):
+    for name, text in {"config.json": "{}", **{k.replace("__", "."): v for k, v in files.items()}}.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8", newline="") as f:
+            f.write(text)
+    return folder
+
+
+def editions():
+    """Which template a checkpoint ships is told by its text; older ones are named and refused."""
+    q = {"messages": [{"role": "user", "content": "x"}], "add_generation_prompt": True}
+
+    def ask(*more, **files):
+        with tempfile.TemporaryDirectory() as folder:
+            p = subprocess.run([CARAT, "text", "render", folder_with(folder, **files), "--jsonl", *more], input=json.dumps(q), capture_output=True, text=True)
+            return p.returncode, p.stdout and json.loads(p.stdout), p.stderr
+
+    for edition, name in TEMPLATES.items():
+        text = open(os.path.join(DATA, name), encoding="utf-8").read()
+        want = "<bos><|turn>user\nx<turn|>\n<|turn>model\n" + "<|channel>thought\n<channel|>" * (edition == "large")
+        for files in ({"chat_template__jinja": text}, {"chat_template__jinja": text.replace("\n", "\r\n") + "\r\n"}, {"tokenizer_config__json": json.dumps({"chat_template": text})},
+                      {"chat_template__jinja": text, "tokenizer_config__json": json.dumps({"chat_template": "other"})}):
+            live.check(ask(**files) == (0, want, ""), f"{edition} as {list(files)}: {ask(**files)}")
+        code, _, err = ask(chat_template__jinja=text.replace("thought", "thinking", 1))
+        live.check(code == 3 and "none that carat knows" in err, f"{edition}, one word changed: {code} {err}")
+        other = "small" if edition == "large" else "large"
+        code, _, err = ask("--template", other, chat_template__jinja=text)
+        live.check(code == 0 and f"ships the {edition} edition" in err, f"{edition} rendered as {other}: {code} {err}")
+    for name in sorted(os.listdir(os.path.join(DATA, "older_templates"))):
+        text = open(os.path.join(DATA, "older_templates", name), encoding="utf-8").read()
+        code, _, err = ask(chat_template__jinja=text)
+        live.check(code == 3 and "older edition" in err and name.split("_")[0] in err, f"{name}: {code} {err}")
+        code, out, err = ask("--template", "small", chat_template__jinja=text)
+        live.check(code == 0 and out and "as asked" in err, f"{name} --template small: {code} {err}")
+
+
+def ids():
+    """--ids, with Gemma's own tokenizer."""
+    cases = [json.loads(x) for x in open(os.path.join(DATA, "template_examples.jsonl"), encoding="utf-8")]
+    cases = [c for c in cases if "small" in c]
+    with tempfile.TemporaryDirectory() as folder:
+        with gzip.open(os.path.join(DATA, "tokenizer.json.gz")) as f, open(os.path.join(folder_with(folder), "tokenizer.json"), "wb") as to:
+            to.write(f.read())
+        own = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+        out = carat("render", folder, cases, "--template", "small", "--ids", "--quiet")
+    for c, got in zip(cases, out):
+        live.check(got == own.encode(c["small"], add_special_tokens=False).ids and len(got) == c["small_ids_len"], f"ids of sample {c['id']}: {got}")
+
+
 def samples():
     cases = [json.loads(x) for x in open(os.path.join(DATA, "template_examples.jsonl"), encoding="utf-8")]
     for edition in TEMPLATES:
         with tempfile.TemporaryDirectory() as folder:
-            open(os.path.join(folder, "config.json"), "w").write("{}")
-            out = carat("render", folder, cases, "--template", edition, "--quiet")
+            out = carat("render", folder_with(folder), cases, "--template", edition, "--quiet")
         for c, got in zip(cases, out):
             live.check(isinstance(got, dict) if "error" in c else got == c[edition], f"sample {c['id']} {edition}: {got!r}")
 
@@ -381,7 +426,7 @@ def main():
     if not os.path.isdir(DATA):
         live.skip(f"no {DATA}")
         return live.main()
-    return live.main(samples, renders, replies)
+    return live.main(samples, editions, ids, renders, replies)
 
 
 if __name__ == "__main__":
