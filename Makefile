@@ -49,7 +49,7 @@ $(B)/carat: $(call object,runtime/tool/main.c $(commands)) $(archive)
 $(test_bins): $(B)/%: $(B)/obj/%.o $(call object,$(support) $(commands)) $(archive)
 	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka -ledit $(CARAT_LIBS) $(LDLIBS) -o $@
 $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(call object,$(support)) $(archive)
-	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(CARAT_LIBS) $(LDLIBS) -o $@
 $(fuzz_bins): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call object,tests/fuzz/replay.c)) $(archive)
 	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(FUZZ) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 
