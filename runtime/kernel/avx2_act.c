@@ -127,9 +127,16 @@ void carat_avx2_scales(const carat_weight *w, carat_comb rows, size_t g0, size_t
             memcpy(out + g * ld, out, 8 * sizeof *out);
         return;
     }
-    if (w->scale_dtype == CARAT_DT_BF16)
+    if (w->scale_dtype == CARAT_DT_BF16) {
         for (; g + 8 <= n; g += 8)
             scales_8x8(w, rows, g0 + g, out + g * ld, ld);
+        if (g < n && g0 + n >= 8) { /* the last few: the eight that end with them */
+            float tail[64];
+            scales_8x8(w, rows, g0 + n - 8, tail, 8);
+            for (; g < n; g++)
+                memcpy(out + g * ld, tail + (8 - (n - g)) * 8, 8 * sizeof *out);
+        }
+    }
     for (; g < n; g++)
         for (size_t i = 0; i < 8; i++)
             out[g * ld + i] = carat_weight_scale(w, rows.first + i * rows.step, g0 + g);
