@@ -546,17 +546,25 @@ const char *carat_config_family(const carat_config *c)
     static const struct {
         const char *name;
         carat_kind kind;
-        uint32_t hidden, layers;
+        uint32_t hidden, layers, backbone;
         bool moe;
     } families[] = {
-        {"E2B", CARAT_KIND_GEMMA4, 1536, 35, false},  {"E4B", CARAT_KIND_GEMMA4, 2560, 42, false},
-        {"12B", CARAT_KIND_UNIFIED, 3840, 48, false}, {"26B-A4B", CARAT_KIND_GEMMA4, 2816, 30, true},
-        {"31B", CARAT_KIND_GEMMA4, 5376, 60, false},
+        {"E2B", CARAT_KIND_GEMMA4, 1536, 35, 0, false},
+        {"E4B", CARAT_KIND_GEMMA4, 2560, 42, 0, false},
+        {"12B", CARAT_KIND_UNIFIED, 3840, 48, 0, false},
+        {"26B-A4B", CARAT_KIND_GEMMA4, 2816, 30, 0, true},
+        {"31B", CARAT_KIND_GEMMA4, 5376, 60, 0, false},
+        {"E2B assistant", CARAT_KIND_ASSISTANT, 256, 4, 1536, false},
+        {"E4B assistant", CARAT_KIND_ASSISTANT, 256, 4, 2560, false},
+        {"12B assistant", CARAT_KIND_UNIFIED_ASSISTANT, 1024, 4, 3840, false},
+        {"26B-A4B assistant", CARAT_KIND_ASSISTANT, 1024, 4, 2816, false},
+        {"31B assistant", CARAT_KIND_ASSISTANT, 1024, 4, 5376, false},
     };
 
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (families[i].kind == c->kind && families[i].hidden == c->hidden &&
-            families[i].layers == c->layers && families[i].moe == c->moe)
+            families[i].layers == c->layers && families[i].moe == c->moe &&
+            families[i].backbone == c->backbone_hidden)
             return families[i].name;
     return "custom";
 }

@@ -87,7 +87,7 @@ carat_status carat_config_parse(const carat_json *root, carat_config *out, carat
 carat_status carat_config_media(const carat_json *root, carat_config *c, carat_err *err);
 /* A drafter (MTP assistant): no K/V of its own, it reads those of the model it drafts for. */
 bool carat_config_is_drafter(const carat_config *c);
-/* "E2B", "E4B", "12B", "26B-A4B", "31B", or "custom". */
+/* "E2B", "E4B", "12B", "26B-A4B", "31B", "E2B assistant" ..., or "custom". */
 const char *carat_config_family(const carat_config *c);
 /* Layers [0, this) are all that a prompt token without wanted logits needs: 1 + the last layer that owns K/V. */
 uint32_t carat_config_layers_kv(const carat_config *c);

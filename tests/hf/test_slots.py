@@ -131,7 +131,7 @@ def run_one(member, folder):
     if code == 0:
         got = json.loads(out)
         check(got["parameters"]["total"] == params, f"{member}: {got['parameters']['total']} parameters, torch has {params}")
-        check(got["family"] == (member if "drafter" not in member else "custom"), f"{member}: family {got['family']}")
+        check(got["family"] == (member.replace("drafter", "assistant")), f"{member}: family {got['family']}")
         check(got["parameters"]["unused"] == 0, f"{member}: unused tensors")
         print(f"{member:12} {len(state):5} tensors {params:15,} parameters, {got['parameters']['active']:14,} active", flush=True)
     r = random.Random(member)
