@@ -234,17 +234,17 @@ int32_t carat_sample(const carat_sampler *s, const carat_history *h, const float
 
 /* An assistant (gemma4_assistant) guesses ids ahead, the model checks them all in one step. What is written is id for id what
  * steps of one id and carat_sample would have written, greedy or drawn: drafting changes nothing but the time. */
+enum { CARAT_DRAFT_MOST = 15 }; /* drafts a round */
 typedef struct carat_draft carat_draft;
 typedef struct carat_draft_stats {
-    uint64_t rounds, plain;     /* rounds with drafts, and without */
-    uint64_t drafted, accepted; /* ids of the drafts; of them right, with all in front of them */
-    uint64_t ids;               /* written by all rounds */
-    double seconds,
-        plain_seconds; /* of all rounds, and of those without drafts: their mean is a step without a drafter */
+    uint64_t rounds, plain;         /* rounds with drafts, and without */
+    uint64_t drafted, accepted;     /* ids of the drafts; of them right, with all in front of them */
+    uint64_t ids;                   /* written by all rounds */
+    double seconds, double seconds; /* of all rounds */
+    double plain_step;              /* seconds of a round without drafts, lately: the yardstick */
 } carat_draft_stats;
 
-/* For a session, which must outlive it. The assistant has to fit the session's model. length: drafts a round, at most 15; 0: as many as
- * pay, by how often drafts were right and what they cost lately. */
+/* For a session, which must outlive it. The assistant has to fit the session's model. length: drafts a round; 0: as many as pay, by how often drafts were right and what they cost lately. */
 carat_status carat_draft_open(carat_session *s, const carat_model *assistant, uint32_t length,
                               carat_draft **out, carat_err *err);
 void carat_draft_close(carat_draft *d);
@@ -334,6 +334,8 @@ typedef struct carat_generate_options {
     uint64_t step;     /* number of the first draw */
     size_t max_new;    /* 0: until the context is full */
     uint32_t sequence; /* of the session */
+    carat_draft
+        *draft; /* of the session: the same reply, sooner; NULL: none. Such replies are written one by one */
     bool ignore_eos;
     bool raw; /* the text has no structure: all of it is content, special tokens are not shown */
     const char *const

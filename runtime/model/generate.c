@@ -276,23 +276,46 @@ static carat_status start(carat_generation *g, carat_err *err)
     return st ? st : draw(g, carat_session_logits(g->s), err);
 }
 
-/* One id more for each unfinished reply, up to as many as a step takes -> how many that were. */
+/* The ids of a round of drafts. What lies behind the end of the reply, where it ends in the middle of them, is dropped. */
+static carat_status draft(carat_generation *g, carat_err *err)
+{
+    size_t count = 0;
+    carat_draft_request r = {.sequence = g->o.sequence,
+                             .sampler = &g->o.sampler,
+                             .step = g->o.step + (g->n - g->n_prompt),
+                             .ids = g->ids,
+                             .n_prompt = g->n_prompt,
+                             .n = g->n,
+                             .room = g->end - g->n};
+    carat_status st = carat_draft_round(g->o.draft, &r, &count, err);
+    for (size_t i = 0; i < count && !st && !g->out.finish; i++)
+        st = accept(g, g->ids[g->n], err);
+    return st ? st : carat_session_trim(g->s, g->o.sequence, g->n - 1, err);
+}
+
+/* One id more for each unfinished reply, up to as many as a step takes; a round for those with a drafter -> how many that were. */
 static carat_status step(carat_generation *const *list, size_t n, size_t *count, carat_err *err)
 {
     carat_step steps[CARAT_STEP_ROWS];
     carat_generation *whose[CARAT_STEP_ROWS];
+    carat_status st = CARAT_OK;
+    size_t rows = 0;
     *count = 0;
-    for (size_t i = 0; i < n && *count < CARAT_STEP_ROWS; i++) {
+    for (size_t i = 0; i < n && rows < CARAT_STEP_ROWS && !st; i++) {
         carat_generation *g = list[i];
         if (g->out.finish || !goes_on(g, g->n_prompt))
             continue;
-        steps[*count] = (carat_step){.sequence = g->o.sequence, .ids = &g->ids[g->n - 1], .n = 1};
-        whose[(*count)++] = g;
+        ++*count;
+        if (g->o.draft) {
+            st = draft(g, err);
+            continue;
+        }
+        steps[rows] = (carat_step){.sequence = g->o.sequence, .ids = &g->ids[g->n - 1], .n = 1};
+        whose[rows++] = g;
     }
-    if (!*count)
-        return CARAT_OK;
-    carat_status st = carat_session_step(list[0]->s, steps, *count, err);
-    for (size_t i = 0; i < *count && !st; i++)
+    if (rows && !st)
+        st = carat_session_step(list[0]->s, steps, rows, err);
+    for (size_t i = 0; i < rows && !st; i++)
         st = draw(whose[i], carat_session_row(list[0]->s, i), err);
     return st;
 }

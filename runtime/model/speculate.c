@@ -14,18 +14,19 @@
 #include "runtime/base/util.h"
 #include "runtime/model/drafter.h"
 
-enum { PLAIN = 32, RETRY = 16, RETRY_LENGTH = 2, FIRST_LENGTH = 3 };
+enum { PLAIN = 64, RETRY = 16, RETRY_LENGTH = 2, FIRST_LENGTH = 3, MEMORY = 32 };
 
 struct carat_draft {
     carat_session *s;
     carat_drafter *drafter;
-    size_t length; /* 0: as many as pay */
-    carat_draft_odds odds;
-    double plain;   /* seconds of a step without drafts; 0: not known yet */
-    uint64_t since; /* rounds since drafting last seemed to pay */
+    size_t length;    /* 0: as many as pay */
+    double right;     /* how often a draft is right, lately */
+    double row, step; /* seconds of one more row in a check, of a draft; 0: not known yet */
+    double plain;     /* seconds of a step without drafts; 0: not known yet */
+    uint64_t since;   /* rounds since drafting last seemed to pay */
     carat_draft_stats stats;
     carat_choice *choices; /* [vocab] */
-    float *row;            /* [vocab] */
+    float *logits;         /* [vocab]: of a draft, where all ids are asked for */
     float *hidden; /* [sequences][hidden]: behind the final norm, at the last position of the timeline */
     size_t *known; /* [sequences]: positions of the timeline that `hidden` belongs to; 0: none */
 };
@@ -51,17 +52,17 @@ size_t carat_draft_length(const carat_draft_odds *o, size_t most)
 carat_status carat_draft_open(carat_session *s, const carat_model *assistant, uint32_t length,
                               carat_draft **out, carat_err *err)
 {
-    if (length > CARAT_DRAFT_MAX)
+    if (length > CARAT_DRAFT_MOST)
         return carat_fail(err, CARAT_EUSAGE, "%" PRIu32 " drafts at a time: at most %d", length,
-                          CARAT_DRAFT_MAX);
+                          CARAT_DRAFT_MOST);
     carat_draft *d = carat_alloc(1, sizeof *d, err);
     if (!d)
         return CARAT_ENOMEM;
-    *d = (carat_draft){.s = s, .length = length, .odds = {.right = 0.7, .step = 0.1, .row = 0.2}};
+    *d = (carat_draft){.s = s, .length = length, .right = 0.7};
     const carat_config *c = &s->m->config;
     carat_status st = carat_drafter_open(assistant, s, &d->drafter, err);
     if (!st && (!(d->choices = carat_alloc(c->vocab, sizeof *d->choices, err)) ||
-                !(d->row = carat_alloc(c->vocab, sizeof *d->row, err)) ||
+                !(d->logits = carat_alloc(c->vocab, sizeof *d->logits, err)) ||
                 !(d->hidden = carat_alloc((size_t)s->sequences * c->hidden, sizeof *d->hidden, err)) ||
                 !(d->known = carat_alloc(s->sequences, sizeof *d->known, err))))
         st = CARAT_ENOMEM;
@@ -78,7 +79,7 @@ void carat_draft_close(carat_draft *d)
         return;
     carat_drafter_close(d->drafter);
     carat_free(d->choices);
-    carat_free(d->row);
+    carat_free(d->logits);
     carat_free(d->hidden);
     carat_free(d->known);
     carat_free(d);
@@ -91,14 +92,20 @@ carat_draft_stats carat_draft_report(const carat_draft *d)
 
 /* ---- how many ------------------------------------------------------------------------------------------------ */
 
-static void lean(double *mean, double x, double weight)
+/* Follows a time: quickly down, for it can only take longer than it must; slowly up, and a moment's trouble counts twice at most. */
+static void follow(double *mean, double x)
 {
-    *mean += weight * (x - *mean);
+    if (!(*mean > 0))
+        *mean = x;
+    else if (x < *mean)
+        *mean += 0.5 * (x - *mean);
+    else
+        *mean += 0.0625 * ((x < 2 * *mean ? x : 2 * *mean) - *mean);
 }
 
 static size_t length_of(carat_draft *d, const carat_draft_request *r)
 {
-    size_t n = carat_session_length(d->s, r->sequence), most = CARAT_DRAFT_MAX;
+    size_t n = carat_session_length(d->s, r->sequence), most = CARAT_DRAFT_MOST;
     if (d->known[r->sequence] != n) /* behind a sync: nothing to draft from yet */
         return 0;
     if (most > r->room - 1)
@@ -106,11 +113,12 @@ static size_t length_of(carat_draft *d, const carat_draft_request *r)
     if (most > d->s->context - n - 1)
         most = d->s->context - n - 1;
     uint64_t round = d->stats.rounds + d->stats.plain;
-    if (d->length)
-        return d->length < most ? d->length : most;
     if (round % PLAIN == PLAIN - 1)
         return 0;
-    size_t k = d->stats.rounds ? carat_draft_length(&d->odds, most) : FIRST_LENGTH;
+    if (d->length)
+        return d->length < most ? d->length : most;
+    carat_draft_odds odds = {d->right, d->step / d->plain, d->row / d->plain};
+    size_t k = d->stats.rounds ? carat_draft_length(&odds, most) : FIRST_LENGTH;
     d->since = k ? 0 : d->since + 1;
     if (!k && d->since % RETRY == 0)
         k = RETRY_LENGTH;
@@ -123,23 +131,18 @@ static void learn(carat_draft *d, size_t k, size_t right, double drafting, doubl
     d->stats.seconds += drafting + checking;
     if (!k) {
         d->stats.plain++;
-        d->stats.plain_seconds += checking;
-        if (d->plain > 0)
-            lean(&d->plain, checking, 0.25);
-        else
-            d->plain = checking;
+        follow(&d->plain, checking);
+        d->stats.plain_step = d->plain;
         return;
     }
     d->stats.rounds++;
     d->stats.drafted += k;
     d->stats.accepted += right;
     for (size_t i = 0; i <= right && i < k; i++)
-        lean(&d->odds.right, i < right, 1.0 / 16);
-    if (!(d->plain > 0))
-        return;
-    double more = (checking / d->plain - 1) / (double)k;
-    lean(&d->odds.step, drafting / (double)k / d->plain, 0.125);
-    lean(&d->odds.row, more > 0 ? more : 0, 0.125);
+        d->right += ((i < right) - d->right) / MEMORY;
+    double more = (checking - d->plain) / (double)k;
+    follow(&d->step, drafting / (double)k);
+    follow(&d->row, more > 0 ? more : 0);
 }
 
 /* ---- a round ------------------------------------------------------------------------------------------------- */
@@ -165,8 +168,8 @@ static int32_t choose(carat_draft *d, const carat_draft_request *r, size_t at)
     const float *logits = carat_drafter_logits(a);
     if (!greedy(r->sampler)) {
         carat_history h = {r->ids, r->n_prompt, r->n + at};
-        carat_drafter_row(a, d->row);
-        return carat_sample(r->sampler, &h, d->row, d->s->m->config.vocab, r->step + at, d->choices);
+        carat_drafter_row(a, d->logits);
+        return carat_sample(r->sampler, &h, d->logits, d->s->m->config.vocab, r->step + at, d->choices);
     }
     size_t best = 0;
     for (size_t i = 1; i < a->candidates; i++)
@@ -224,7 +227,7 @@ static carat_status check(carat_draft *d, const carat_draft_request *r, const in
 
 carat_status carat_draft_round(carat_draft *d, const carat_draft_request *r, size_t *count, carat_err *err)
 {
-    int32_t chain[CARAT_DRAFT_MAX + 1] = {r->n ? r->ids[r->n - 1] : 0};
+    int32_t chain[CARAT_DRAFT_MOST + 1] = {r->n ? r->ids[r->n - 1] : 0};
     size_t length = carat_session_length(d->s, r->sequence), n = 0;
     if (r->n != length + 1 || !r->room || !length)
         return carat_fail(

@@ -6,8 +6,6 @@
 
 #include <stddef.h>
 
-enum { CARAT_DRAFT_MAX = 15 };
-
 /* What a round costs, in decoding steps without drafts, and how often a draft is right. */
 typedef struct carat_draft_odds {
     double right; /* of those drafts in front of which all were right */

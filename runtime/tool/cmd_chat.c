@@ -22,6 +22,7 @@ struct chat {
     carat_model *model;
     carat_tokenizer *tokenizer;
     carat_session *session;
+    carat_assistant assistant;
     carat_line *line;
     carat_conversation c;
     carat_progress progress;
@@ -149,6 +150,7 @@ static carat_status write_reply(struct chat *c, const int32_t *ids, size_t n, ca
     carat_generate_options o = {.tokenizer = c->tokenizer,
                                 .sampler = carat_infer_sampler(c->a, c->model),
                                 .step = c->draws,
+                                .draft = c->assistant.draft,
                                 .max_new = (size_t)c->a->max_new,
                                 .stop = c->a->stop.item,
                                 .n_stop = c->a->stop.n,
@@ -466,6 +468,7 @@ static carat_status open_all(struct chat *c, carat_err *err)
     if ((st = carat_tokenizer_open(info->path, &c->tokenizer, err)) ||
         (st = carat_infer_edition(a, c->model, &c->c.edition, err)) ||
         (st = carat_infer_session(a, c->model, c->context, &c->session, err)) ||
+        (st = carat_infer_assistant(a, c->session, &c->assistant, err)) ||
         (st = a->system ? carat_conversation_system(&c->c, a->system, err) : CARAT_OK) ||
         (st = open_line(c, err)))
         return st;
@@ -485,6 +488,8 @@ static int run(const void *args, carat_err *err)
     carat_line_close(c.line);
     carat_conversation_free(&c.c);
     carat_str_free(&c.typed);
+    carat_assistant_report(&c.assistant, &c.a->common.talk);
+    carat_assistant_close(&c.assistant);
     carat_session_close(c.session);
     carat_tokenizer_close(c.tokenizer);
     carat_model_close(c.model);

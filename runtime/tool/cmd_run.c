@@ -25,6 +25,7 @@ struct run {
     carat_model *model;
     carat_tokenizer *tokenizer;
     carat_session *session;
+    carat_assistant assistant;
     carat_generation *generation;
     carat_progress progress;
     double load_s;
@@ -243,6 +244,7 @@ static carat_status print_result(struct run *r, carat_err *err)
         carat_note(talk, "the context is full; -c makes room for more than %zu positions",
                    g->n_prompt + g->n);
     carat_infer_report(&r->a->infer, g);
+    carat_assistant_report(&r->assistant, talk);
     if (g->finish == CARAT_FINISH_CANCELLED)
         return carat_fail(err, CARAT_EINTR, "interrupted after %zu tokens", g->n);
     return st;
@@ -259,9 +261,10 @@ static carat_status open_generation(struct run *r, carat_err *err)
     uint64_t room = i->context ? (uint64_t)i->context : r->n + max_new;
     carat_status st = carat_infer_session(i, r->model, room > most && !i->context ? most : room, &r->session,
                                           err);
-    if (st)
+    if (st || (st = carat_infer_assistant(i, r->session, &r->assistant, err)))
         return st;
     carat_generate_options o = {.tokenizer = r->tokenizer,
+                                .draft = r->assistant.draft,
                                 .sampler = carat_infer_sampler(i, r->model),
                                 .max_new = max_new,
                                 .ignore_eos = a->ignore_eos,
@@ -296,6 +299,7 @@ static int run(const void *args, carat_err *err)
     struct run r = {.a = args};
     carat_status st = run_model(&r, err);
     carat_generation_close(r.generation);
+    carat_assistant_close(&r.assistant);
     carat_session_close(r.session);
     carat_tokenizer_close(r.tokenizer);
     carat_model_close(r.model);

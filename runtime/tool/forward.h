@@ -38,7 +38,6 @@ typedef struct carat_replay {
 } carat_replay;
 
 /* Opens a session, syncs the ids, drafts. */
-carat_status carat_forward_draft(const carat_forward_options *o, const carat_replay *r,
-                                 carat_err *err);
+carat_status carat_forward_draft(const carat_forward_options *o, const carat_replay *r, carat_err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* What run and chat share: options of inference, the session and sampler they ask for.    SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/tool/infer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static carat_status check_media(const carat_infer *a, carat_err *err)
@@ -29,6 +30,7 @@ static carat_status check_ranges(const carat_infer *a, carat_err *err)
         {"--frequency-penalty", a->frequency, -100, 100, true},
         {"--context", (double)a->context, 1, UINT32_MAX, a->context != 0},
         {"--batch", (double)a->batch, 1, UINT32_MAX, a->batch != 0},
+        {"--draft-length", (double)a->draft_length, 1, CARAT_DRAFT_MOST, a->draft_length != 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].given && !(rows[i].value >= rows[i].min && rows[i].value <= rows[i].max))
@@ -89,6 +91,36 @@ carat_status carat_infer_session(const carat_infer *a, const carat_model *m, uin
         carat_debug(&a->common.talk, "kernels %s, numerics %s", carat_session_kernels(*out),
                     carat_numerics_name(o.numerics));
     return st;
+}
+
+carat_status carat_infer_assistant(const carat_infer *a, carat_session *s, carat_assistant *out,
+                                   carat_err *err)
+{
+    if (!a->draft)
+        return CARAT_OK;
+    carat_status st = carat_model_open(a->draft, &out->model, err);
+    return st ? st : carat_draft_open(s, out->model, (uint32_t)a->draft_length, &out->draft, err);
+}
+
+void carat_assistant_close(carat_assistant *d)
+{
+    carat_draft_close(d->draft);
+    carat_model_close(d->model);
+    *d = (carat_assistant){0};
+}
+
+void carat_assistant_report(const carat_assistant *d, const carat_talk *talk)
+{
+    if (!d->draft)
+        return;
+    carat_draft_stats s = carat_draft_report(d->draft);
+    char gain[96] = "";
+    if (s.plain && s.rounds && s.seconds > 0) /* the yardstick: the steps without drafts among the rounds */
+        snprintf(gain, sizeof gain, "; %.2f times as fast as the %" PRIu64 " steps without drafts",
+                 (double)s.ids * s.plain_step / s.seconds, s.plain);
+    carat_note(talk, "drafts: %" PRIu64 " of %" PRIu64 " right (%.0f %%), %.2f tokens a round%s", s.accepted,
+               s.drafted, s.drafted ? 100 * (double)s.accepted / (double)s.drafted : 0,
+               s.rounds + s.plain ? (double)s.ids / (double)(s.rounds + s.plain) : 0, gain);
 }
 
 carat_status carat_infer_edition(const carat_infer *a, const carat_model *m, carat_edition *out,

@@ -7,8 +7,8 @@
 /* The args struct of both commands begins with it. */
 typedef struct carat_infer {
     carat_common common;
-    const char *system, *numerics, *kernels, *kv, *edition;
-    int64_t max_new, context, batch, top_k, budget;
+    const char *system, *draft, *numerics, *kernels, *kv, *edition;
+    int64_t draft_length, max_new, context, batch, top_k, budget;
     double temperature, top_p, min_p, repetition, presence, frequency;
     carat_opt_list stop, image, audio, video;
     bool think;
@@ -39,6 +39,8 @@ typedef struct carat_infer {
     {"audio", 0, CARAT_OPT_LIST, CARAT_INFER_AT(audio), "FILE", "not in this build"}, \
     {"video", 0, CARAT_OPT_LIST, CARAT_INFER_AT(video), "FILE", "not in this build"}, \
     {"budget", 0, CARAT_OPT_INT, CARAT_INFER_AT(budget), "N", "soft tokens of an image: not in this build"}, \
+    {"draft", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(draft), "MODEL", "a drafter (assistant) of MODEL: the same text, sooner"}, \
+    {"draft-length", 0, CARAT_OPT_INT, CARAT_INFER_AT(draft_length), "N", "tokens that it drafts at a time (default: as many as pay)"}, \
     {"numerics", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(numerics), "NAME", "f32, bf16 or int8 (default: int8 on packed weights, else f32)"}, \
     {"kv", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kv), "TYPE", "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"}, \
     {"kernels", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kernels), "NAME", "auto, or a name of `carat list kernels`"}, \
@@ -56,6 +58,16 @@ carat_status carat_infer_session(const carat_infer *a, const carat_model *m, uin
 /* --template, else what the checkpoint ships. */
 carat_status carat_infer_edition(const carat_infer *a, const carat_model *m, carat_edition *out,
                                  carat_err *err);
+/* What --draft asks for; zero-initialise. */
+typedef struct carat_assistant {
+    carat_model *model;
+    carat_draft *draft; /* NULL: none */
+} carat_assistant;
+carat_status carat_infer_assistant(const carat_infer *a, carat_session *s, carat_assistant *out,
+                                   carat_err *err);
+void carat_assistant_close(carat_assistant *d); /* before its session */
+/* How often drafts were right, and what that gave, so far. */
+void carat_assistant_report(const carat_assistant *d, const carat_talk *talk);
 /* What a reply took, with -v. */
 void carat_infer_report(const carat_infer *a, const carat_generated *g);
 

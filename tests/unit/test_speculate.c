@@ -140,7 +140,7 @@ static void same_with(const pair *p, uint32_t threads, const uint32_t *lengths, 
             assert_memory_equal(got, want, sizeof want);
             assert_int_equal(t.ids, NEW);
             assert_int_equal(t.ids, t.accepted + t.rounds + t.plain);
-            assert_true(t.accepted <= t.drafted && t.seconds >= t.plain_seconds);
+            assert_true(t.accepted <= t.drafted && t.seconds > 0);
         }
     }
     bed_close(&b);
@@ -149,7 +149,7 @@ static void same_with(const pair *p, uint32_t threads, const uint32_t *lengths, 
 static void same_ids(void **state)
 {
     (void)state;
-    const uint32_t lengths[] = {0, 1, 3, CARAT_DRAFT_MAX};
+    const uint32_t lengths[] = {0, 1, 3, CARAT_DRAFT_MOST};
     for (size_t k = 0; k < N_PAIRS; k++)
         same_with(&pairs[k], 1, lengths, sizeof lengths / sizeof *lengths);
 }
