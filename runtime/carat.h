@@ -237,14 +237,15 @@ int32_t carat_sample(const carat_sampler *s, const carat_history *h, const float
 enum { CARAT_DRAFT_MOST = 15 }; /* drafts a round */
 typedef struct carat_draft carat_draft;
 typedef struct carat_draft_stats {
-    uint64_t rounds, plain;         /* rounds with drafts, and without */
-    uint64_t drafted, accepted;     /* ids of the drafts; of them right, with all in front of them */
-    uint64_t ids;                   /* written by all rounds */
-    double seconds, double seconds; /* of all rounds */
-    double plain_step;              /* seconds of a round without drafts, lately: the yardstick */
+    uint64_t rounds, plain;     /* rounds with drafts, and without */
+    uint64_t drafted, accepted; /* ids of the drafts; of them right, with all in front of them */
+    uint64_t ids;               /* written by all rounds */
+    double seconds;             /* of all rounds */
+    double plain_step;          /* seconds of a round without drafts, lately: the yardstick */
 } carat_draft_stats;
 
-/* For a session, which must outlive it. The assistant has to fit the session's model. length: drafts a round; 0: as many as pay, by how often drafts were right and what they cost lately. */
+/* For a session, which must outlive it. The assistant has to fit the session's model. length: drafts a round; 0: as many as pay,
+ * by how often drafts were right and what they cost lately. */
 carat_status carat_draft_open(carat_session *s, const carat_model *assistant, uint32_t length,
                               carat_draft **out, carat_err *err);
 void carat_draft_close(carat_draft *d);
