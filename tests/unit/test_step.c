@@ -21,6 +21,8 @@ static const struct subject {
     {"e2b bf16", "tests/golden/e2b", CARAT_BF16, NULL},
     {"dense31 f32", "tests/golden/dense31", CARAT_F32, NULL},
     {"dense31 bf16", "tests/golden/dense31", CARAT_BF16, NULL},
+    {"moe f32", "tests/golden/moe", CARAT_F32, NULL},
+    {"moe int8", "tests/golden/moe", CARAT_INT8, "int8"},
     {"demo int4 int8", "datasets/demo/model", CARAT_INT8, "int4-g32"},
     {"demo int4 f32", "datasets/demo/model", CARAT_F32, "int4-g32"},
 };
