@@ -204,6 +204,7 @@ static carat_status feed(carat_reply *r, const char *text, size_t len, carat_err
         rest = take(r, r->held.data, r->held.data + r->held.len);
         left = (size_t)(r->held.data + r->held.len - rest);
         memmove(r->held.data, rest, left);
+        r->held.data[left] = 0;
         r->held.len = left;
     } else {
         rest = take(r, text, text + len);
