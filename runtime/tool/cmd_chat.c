@@ -125,7 +125,7 @@ static carat_status note_said(struct chat *c, const int32_t *ids, const carat_ge
 static void tell_end(struct chat *c, const carat_generated *g)
 {
     const carat_talk *talk = &c->a->common.talk;
-    end_thought(c, "");
+    end_thought(c, carat_line_edited(c->line) ? "" : "\n");
     puts("");
     fflush(stdout);
     if (g->fault)
@@ -275,7 +275,7 @@ static carat_status do_regen(struct chat *c, const char *arg, carat_err *err)
     (void)arg;
     if (last_is(c, "assistant"))
         carat_conversation_drop(&c->c);
-    if (last_is(c, "user"))
+    if (carat_conversation_last(&c->c) && !last_is(c, "system"))
         return answer(c, err);
     carat_note(&c->a->common.talk, "there is no reply to write anew");
     return CARAT_OK;

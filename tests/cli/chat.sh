@@ -71,6 +71,19 @@ t.wait("nothing.json.*\n> $")
 t.type("/help\n")
 t.wait("Ctrl-D.*\n> $")
 ok("commands")
+# A prompt that ends inside a thought (behind a tool's answer): the reply is one, and dim.
+call = {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {}}}]}
+json.dump({"messages": [{"role": "user", "content": "What is 1 + 1?"}, call, {"role": "tool", "name": "f", "content": "2"}], "enable_thinking": True},
+          open("tool.json", "w"))
+t.type("/load tool.json\n")
+t.wait("read tool.json: 3 messages\n> $")
+from_here = len(t.seen)
+t.type("/regen\n")
+t.wait(r"\n[^>\n]")
+t.type("\x03")
+t.wait(r"\n> $")
+assert re.search(rb"\x1b\[2m.*\x1b\[0m.*stopped", t.seen[from_here:], re.S), t.seen[from_here:]
+ok("a thought is dim")
 t.type("\x04")
 assert t.end() == 0
 ok("Ctrl-D ends")
@@ -79,7 +92,7 @@ assert os.stat(os.path.join(state, "carat", "history")).st_mode & 0o777 == 0o600
 t = Terminal([carat, "chat", model, "--color", "never", "-c", "64"], XDG_STATE_HOME=state)
 t.wait(r"\n> $")
 t.type("\x1b[A")
-t.wait("/help")
+t.wait("/regen")
 t.type("\x15What is 47 + 38?\n")
 t.wait(r"the context of 64 positions is full.*\n> $")
 t.type("What is 1 + 1?\n")
