@@ -16,7 +16,8 @@ typedef struct pair {
     const char *model, *drafter;
 } pair;
 static const pair pairs[] = {{"tests/golden/e2b", "tests/golden/draft-centroid"},
-                             {"tests/golden/dense31", "tests/golden/draft-dense"}};
+                             {"tests/golden/dense31", "tests/golden/draft-dense"},
+                             {"datasets/demo/model", "datasets/demo/drafter"}};
 
 static carat_model *open_model(const char *name)
 {
@@ -128,12 +129,31 @@ static const carat_sampler samplers[] = {
     {.temperature = 0.8, .top_p = 1, .repetition_penalty = 1.2, .frequency_penalty = 0.3, .seed = 5}};
 enum { N_SAMPLERS = sizeof samplers / sizeof *samplers, N_PAIRS = sizeof pairs / sizeof *pairs };
 
+/* The demo model reads what it was made for: a question. */
+static void ask(bed *b)
+{
+    static const char text[] =
+        "<bos><|turn>user\nTell me a story about Leo.<turn|>\n<|turn>model\nLeo was at the bakery.";
+    carat_tokenizer *t = NULL;
+    int32_t *ids;
+    size_t n;
+    carat_err err;
+    must(carat_tokenizer_open(carat_model_describe(b->model)->path, &t, &err), &err);
+    must(carat_encode(t, text, strlen(text), 0, &ids, &n, &err), &err);
+    assert_true(n >= PROMPT);
+    memcpy(b->ids, ids, PROMPT * sizeof *ids);
+    carat_release(ids);
+    carat_tokenizer_close(t);
+}
+
 static void same_with(const pair *p, uint32_t threads, const uint32_t *lengths, size_t n)
 {
     bed b = bed_open(p, threads);
     for (size_t s = 0; s < N_SAMPLERS; s++) {
         int32_t want[NEW], got[NEW];
         make_prompt(&b, (uint32_t)s);
+        if (p == &pairs[N_PAIRS - 1])
+            ask(&b);
         plain(&b, &samplers[s], want);
         for (size_t i = 0; i < n; i++) {
             carat_draft_stats t = drafted(&b, &samplers[s], lengths[i], got);
@@ -141,6 +161,9 @@ static void same_with(const pair *p, uint32_t threads, const uint32_t *lengths, 
             assert_int_equal(t.ids, NEW);
             assert_int_equal(t.ids, t.accepted + t.rounds + t.plain);
             assert_true(t.accepted <= t.drafted && t.seconds > 0);
+            if (p == &pairs[N_PAIRS - 1] && lengths[i] == 1 &&
+                !s) /* the demo's drafter has learned something */
+                assert_true(t.accepted * 2 > t.drafted);
         }
     }
     bed_close(&b);
@@ -279,7 +302,7 @@ static size_t place(const carat_choice *c, int32_t id)
 static void distribution(void **state)
 {
     (void)state;
-    bed b = bed_open(&pairs[N_PAIRS - 1], 1);
+    bed b = bed_open(&pairs[1], 1);
     carat_sampler p = {.temperature = 3, .top_k = KINDS, .top_p = 1};
     carat_choice first[KINDS], second[KINDS][KINDS];
     uint32_t seen[KINDS][KINDS] = {{0}};
