@@ -54,7 +54,7 @@ static void heads_row(const carat_work *w, uint32_t l, size_t t)
         carat_norm(s, q + i * d, b->q_norm, d, q + i * d);
         rotate(s, q + i * d, layer->full, t, d);
     }
-    if (layer->shared)
+    if (layer->shared || (layer->full && w->p->refill))
         return;
     float *k = s->k + t * kv * d, *v = s->v + t * kv * d;
     carat_round(s, k, kv * d);

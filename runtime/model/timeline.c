@@ -86,8 +86,8 @@ static bool holds(const carat_session *s, const carat_timeline *t, size_t n)
     return n + 1 >= s->m->config.window + t->low || t->low == 0;
 }
 
-/* How many leading positions can stay: the common prefix, if the rings still hold the window in front of its end. */
-static size_t keep(const carat_session *s, const carat_timeline *t, const carat_sync_request *r)
+/* How many leading positions can stay: the common prefix. */
+static size_t keep(const carat_timeline *t, const carat_sync_request *r)
 {
     size_t n = 0;
     size_t max = r->logits_from < r->n ? r->logits_from : r->n;
@@ -95,7 +95,20 @@ static size_t keep(const carat_session *s, const carat_timeline *t, const carat_
         max = 0;
     while (n < t->n && n < max && t->ids[n] == r->ids[n])
         n++;
-    return holds(s, t, n) ? n : 0;
+    return n;
+}
+
+/* Where to begin so that the windows in front of position n are right again. A key of a sliding layer follows from the window before it
+ * in the sliding layer below, so the first layer must begin one window earlier for each sliding layer that owns K/V.
+ * Full layers have lost nothing: only the rings are filled anew. */
+static size_t refill_from(const carat_session *s, size_t n)
+{
+    const carat_config *c = &s->m->config;
+    size_t reach = 0;
+    for (uint32_t l = 0; l < c->layers; l++)
+        if (!c->layer[l].full && !c->layer[l].shared)
+            reach += c->window - 1;
+    return n > reach ? n - reach : 0;
 }
 
 /* Positions [0, end) were written, of which [0, n) are valid: the rings have lost what is behind them. */
@@ -113,17 +126,17 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
         (st = check_next(s, r, err)))
         return st;
     carat_timeline *t = &s->line[r->sequence];
-    size_t pos = keep(s, t, r), kept = pos;
+    size_t same = keep(t, r), pos = holds(s, t, same) ? same : refill_from(s, same), kept = pos;
     size_t from = r->logits_from < r->n && !r->logits && !r->nll ? r->n - 1 : r->logits_from;
     memcpy(t->ids, r->ids, r->n * sizeof *t->ids);
     t->n = pos;
     s->kept = 0;
     if (pos == 0)
-        t->low = 0;
+        t->low = same = 0;
     while (pos < r->n) {
         if (r->progress && !r->progress(r->ctx, pos, r->n))
             return carat_fail(err, CARAT_EINTR, "interrupted after %zu of %zu tokens", pos, r->n);
-        size_t n = r->n - pos < s->batch ? r->n - pos : s->batch;
+        size_t end = pos < same ? same : r->n, n = end - pos < s->batch ? end - pos : s->batch;
         size_t wanted = from <= pos ? 0 : from - pos < n ? from - pos : n;
         carat_span span = {t, 0, n, pos};
         carat_pass p = {.s = s,
@@ -132,6 +145,7 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
                         .n = n,
                         .first = r->tap ? 0 : wanted,
                         .wanted = wanted,
+                        .refill = pos < same,
                         .logits = r->logits,
                         .next = r->next,
                         .nll = r->nll,
@@ -139,6 +153,8 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
                         .ctx = r->ctx};
         carat_pass_run(&p);
         note_written(s, t, pos + n, pos + n);
+        if (p.refill && pos + n == same)
+            t->low = same + 1 - s->m->config.window; /* all layers' windows are right from here on */
         if (p.bad) {
             t->n = 0;
             return carat_fail(

@@ -123,26 +123,41 @@ static void history(void **state)
     carat_model_close(m);
 }
 
-/* A ring that has lost the window in front of a branch point recomputes, and is right. */
+/* Branching at `at` from what a session holds: so many positions are computed, and the logits are those of a fresh session. */
+static void branch(const carat_model *m, carat_session_options o, carat_session *s, int32_t *ids, size_t at,
+                   size_t n, size_t computed)
+{
+    ids[at] ^= 1;
+    sync_to(s, ids, n, n - 1);
+    assert_int_equal(carat_session_computed(s), computed);
+    float *want = fresh(m, o, ids, n, n - 1);
+    assert_memory_equal(carat_session_logits(s), want, carat_model_describe(m)->vocab * sizeof(float));
+    free(want);
+}
+
+/* Rings that have wrapped several times and lost the window in front of a branch point are filled anew from as far back as sliding
+ * layers reach together (one window less one each: 3 x 5 and 4 x 4 positions), whatever K and V are kept in. */
 static void lost_window(void **state)
 {
     (void)state;
-    carat_model *m = open_model("e2b");
     enum { LONG = 230 };
+    static const size_t reach[] = {15, 16};
     int32_t ids[LONG];
-    make_ids(m, ids, LONG);
-    size_t bytes = carat_model_describe(m)->vocab * sizeof(float);
-    carat_session_options o = {.threads = 2, .batch = 10, .context = 256};
-    carat_session *s = open_session(m, o);
-    sync_to(s, ids, LONG, LONG - 1);
-    ids[100] ^= 1;
-    sync_to(s, ids, 130, 129);
-    assert_int_equal(carat_session_computed(s), 130);
-    float *want = fresh(m, o, ids, 130, 129);
-    assert_memory_equal(carat_session_logits(s), want, bytes);
-    free(want);
-    carat_session_close(s);
-    carat_model_close(m);
+    for (size_t k = 0; k < 2; k++)
+        for (int kv = CARAT_KV_F32; kv <= CARAT_KV_INT8; kv++) {
+            carat_model *m = open_model(models[k]);
+            make_ids(m, ids, LONG);
+            carat_session_options o = {.threads = 2, .batch = 10, .context = 256, .kv = (carat_kv)kv};
+            carat_session *s = open_session(m, o);
+            sync_to(s, ids, LONG, LONG - 1);
+            branch(m, o, s, ids, 100, 130, 30 + reach[k]);
+            branch(m, o, s, ids, 129, LONG, LONG - 129);
+            branch(m, o, s, ids, 90, 95, 5 + reach[k]);
+            branch(m, o, s, ids, 94, 200, 200 - 94); /* the rings are right again */
+            branch(m, o, s, ids, 10, 20, 20);        /* nothing to gain */
+            carat_session_close(s);
+            carat_model_close(m);
+        }
 }
 
 static void no_allocation(void **state)
