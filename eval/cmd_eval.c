@@ -325,7 +325,7 @@ static const carat_opt options[] = {
      "kld: make a compact reference file of MODEL"},
     {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME", "f32 (default), bf16 or int8"},
     {"kv", 0, CARAT_OPT_TEXT, AT(kv), "TYPE",
-     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
+     "K and V as f32, bf16, f16 or int8 (default: f32; bf16 and f16 in bf16 and int8 numerics)"},
     {"kernels", 0, CARAT_OPT_TEXT, AT(kernels), "NAME", "auto, or a name of `carat list kernels`"},
     {0},
 };

@@ -111,7 +111,8 @@ typedef struct carat_session_options {
     uint32_t threads;   /* 0: one per core */
     uint32_t sequences; /* timelines, each with a cache of its own; 0: 1 */
     carat_numerics numerics;
-    carat_kv kv; /* AUTO: f32 for f32 numerics, else bf16 (in bf16 numerics K and V are bf16 anyway) */
+    carat_kv
+        kv; /* AUTO: f32 in f32 numerics, bf16 in bf16 numerics (the same bits: K and V are rounded there), f16 in int8 numerics */
     const char *kernels; /* NULL or "auto": best this machine offers; else a name of `carat list kernels` */
 } carat_session_options;
 

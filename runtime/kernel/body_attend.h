@@ -18,6 +18,7 @@ enum {
     SPLIT = CARAT_ATTEND_SPLIT,
     KEYS = 4, /* of a score block: V_ROWS x KEYS sums in registers */
     VECS = 4, /* of a block of the result: V_ROWS x VECS sums in registers */
+    NEAR = 16, /* keys whose values are mixed at a time */
     LINE = 64
 };
 _Static_assert(ROWS % V_ROWS == 0, "whole blocks");
@@ -134,6 +135,8 @@ static inline __attribute__((always_inline)) void score_as(carat_kv type, const 
     for (size_t j = t->j0 / KEYS * KEYS; j < t->j1; j += KEYS) {
         size_t i = 0;
         foresee(t->v + j, KEYS, bytes);
+        if (j + KEYS < t->j1)
+            foresee(t->k + j + KEYS, KEYS, bytes);
         for (; i + V_ROWS <= g->n; i += V_ROWS)
             score_block(type, V_ROWS, g->q + i, t->k + j, dim, g->score + i * TILE + j);
         for (; i + 2 <= g->n; i += 2)
@@ -241,7 +244,9 @@ static void weigh_tile(group *g, const tile *t, stage what)
 typedef struct panel {
     const tile *t;
     size_t d;
-    size_t tail; /* lanes of the last vector; 0: all */
+    size_t tail;   /* lanes of the last vector; 0: all */
+    size_t j0, j1; /* the keys to add now */
+    bool first;    /* they are the tile's first: what was there is scaled by keep */
 } panel;
 
 /* sum[i] = keep[i] * sum[i] + weight[i] V for rows from i0 on, `vecs` vectors wide. */
@@ -256,8 +261,14 @@ static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_
     for (size_t i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int u = 0; u < vecs; u++)
-            sum[i][u] = v_mul(v_load(out + i * ld + u * W), v_set1(g->keep[i0 + i]));
-    for (size_t j = s->t->j0; j < s->t->j1; j++) {
+            sum[i][u] = v_load(out + i * ld + u * W);
+    if (s->first)
+#pragma GCC unroll 8
+        for (size_t i = 0; i < rows; i++)
+#pragma GCC unroll 8
+            for (int u = 0; u < vecs; u++)
+                sum[i][u] = v_mul(sum[i][u], v_set1(g->keep[i0 + i]));
+    for (size_t j = s->j0; j < s->j1; j++) {
         const uint8_t *v = s->t->v[j];
         vec y[VECS];
 #pragma GCC unroll 8
@@ -278,16 +289,21 @@ static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_
             v_store(out + i * ld + u * W, sum[i][u]);
 }
 
-static inline __attribute__((always_inline)) void mix_panel(carat_kv type, int vecs, const group *g,
-                                                            const panel *s)
+/* A few keys at a time, so that their part of V stays in L1 while all rows pass: rows of V lie a power of two apart. */
+static inline __attribute__((always_inline)) void mix_panel(carat_kv type, int vecs, const group *g, panel *s)
 {
-    size_t i = 0;
-    for (; i + V_ROWS <= g->n; i += V_ROWS)
-        mix_block(type, V_ROWS, vecs, g, i, s);
-    for (; i + 2 <= g->n; i += 2)
-        mix_block(type, 2, vecs, g, i, s);
-    if (i < g->n)
-        mix_block(type, 1, vecs, g, i, s);
+    s->first = true;
+    for (s->j0 = s->t->j0; s->j0 < s->t->j1; s->j0 = s->j1) {
+        size_t i = 0;
+        s->j1 = lesser(s->j0 + NEAR, s->t->j1);
+        for (; i + V_ROWS <= g->n; i += V_ROWS)
+            mix_block(type, V_ROWS, vecs, g, i, s);
+        for (; i + 2 <= g->n; i += 2)
+            mix_block(type, 2, vecs, g, i, s);
+        if (i < g->n)
+            mix_block(type, 1, vecs, g, i, s);
+        s->first = false;
+    }
 }
 
 static inline __attribute__((always_inline)) void mix_as(carat_kv type, const group *g, const tile *t)

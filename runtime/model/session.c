@@ -38,7 +38,9 @@ static carat_status settle(const carat_model *m, const carat_session_options *o,
     if (!out->threads)
         out->threads = (uint32_t)carat_cores();
     if (!out->kv)
-        out->kv = out->numerics == CARAT_F32 ? CARAT_KV_F32 : CARAT_KV_BF16;
+        out->kv = out->numerics == CARAT_F32    ? CARAT_KV_F32
+                  : out->numerics == CARAT_BF16 ? CARAT_KV_BF16
+                                                : CARAT_KV_F16;
     if (out->kv > CARAT_KV_INT8)
         return carat_fail(err, CARAT_EUSAGE, "KV cache type %d: from 0 to %d", (int)out->kv, CARAT_KV_INT8);
     return CARAT_OK;

@@ -9,7 +9,8 @@
 #include "runtime/base/cmd.h"
 #include "runtime/base/json.h"
 #include "runtime/kernel/probe.h"
-#include "runtime/model/model.h"
+#include "runtime/model/session.h"
+#include "runtime/tool/depth_plot.h"
 #include "runtime/tool/options.h"
 
 enum { MAX_REPEATS = 100, MAX_TESTS = 16, PROBE_BYTES = 1 << 28, PROBE_MAX = 1 << 29 };
@@ -17,7 +18,7 @@ enum { MAX_REPEATS = 100, MAX_TESTS = 16, PROBE_BYTES = 1 << 28, PROBE_MAX = 1 <
 struct args {
     carat_common common;
     int64_t prompt, predict, repeats;
-    const char *depths, *parallel, *format, *numerics, *kernels, *kv;
+    const char *depths, *parallel, *format, *numerics, *kernels, *kv, *svg;
 };
 
 static const struct args defaults = {
@@ -29,7 +30,7 @@ struct test {
     bool decode;
     size_t tokens, depth, parallel; /* tokens of each of so many sequences */
     double rate[MAX_REPEATS], fraction[MAX_REPEATS], read[MAX_REPEATS];
-    double bytes_per_token, ops_per_token;
+    double bytes_per_token, ops_per_token, kv_bytes; /* kv_bytes: of the cache, in the middle of the run */
 };
 
 struct bench {
@@ -39,6 +40,8 @@ struct bench {
     const carat_kernels *kern;
     carat_team *team;
     carat_numerics numerics;
+    carat_plan plan;
+    uint64_t anon_before; /* own resident memory before the session was opened */
     int32_t *ids;
     size_t n_ids;
     void *anonymous; /* what the read probe reads when the model is too small to be a yardstick */
@@ -170,7 +173,10 @@ static carat_status open_all(struct bench *b, carat_err *err)
                                .threads = (uint32_t)a->common.threads,
                                .kernels = a->kernels};
     if ((st = carat_numerics_parse(a->numerics, info->packed ? CARAT_INT8 : CARAT_F32, &o.numerics, err)) ||
-        (st = carat_kv_parse(a->kv, &o.kv, err)) || (st = carat_session_open(b->model, &o, &b->session, err)))
+        (st = carat_kv_parse(a->kv, &o.kv, err)) || (st = carat_session_price(b->model, &o, &b->plan, err)))
+        return st;
+    b->anon_before = carat_rss_anon_bytes();
+    if ((st = carat_session_open(b->model, &o, &b->session, err)))
         return st;
     b->load_s = carat_now() - start;
     b->numerics = o.numerics;
@@ -238,6 +244,7 @@ static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err 
     t->rate[rep] = (double)(t->tokens * t->parallel) / seconds;
     t->read[rep] = (before + after) / 2;
     t->bytes_per_token = (double)info->bytes_per_token / (double)t->parallel;
+    t->kv_bytes = (double)carat_cache_read_bytes(&b->session->shape, warm + t->tokens / 2);
     if (t->decode) {
         t->ops_per_token = (double)info->ops_per_token;
         t->fraction[rep] = t->rate[rep] * t->bytes_per_token / 1e9 / t->read[rep];
@@ -288,6 +295,8 @@ static void print_json(struct bench *b)
         } number[] = {{"fraction", fraction[1]},
                       {"bytes_per_token", t->bytes_per_token},
                       {"ops_per_token", t->ops_per_token},
+                      {"kv_bytes_per_token", t->decode ? t->kv_bytes : 0},
+                      {"planned_bytes", (double)(b->plan.kv + b->plan.scratch)},
                       {"read_gb_s", read[1]},
                       {"int8_gop_s", b->int8_peak},
                       {"f32_gflop_s", b->f32_peak},
@@ -345,6 +354,19 @@ static void print_csv(struct bench *b)
     }
 }
 
+/* The session's memory as priced for the deepest test, and what it grew to. */
+static void print_plan(const struct bench *b)
+{
+    char kv[16], scratch[16], own[16];
+    uint64_t planned = b->plan.kv + b->plan.scratch,
+             grown = carat_rss_anon_bytes() - b->anon_before - (b->anonymous ? b->probe_bytes : 0);
+    carat_format_bytes(b->plan.kv, kv);
+    carat_format_bytes(b->plan.scratch, scratch);
+    carat_format_bytes(grown, own);
+    printf("session: planned %s of KV cache and %s of scratch; resident %s, %.1f %% of the plan\n", kv,
+           scratch, own, 100 * (double)grown / (double)planned);
+}
+
 static void print_table(struct bench *b)
 {
     const carat_model_info *info = carat_model_describe(b->model);
@@ -363,14 +385,43 @@ static void print_table(struct bench *b)
         spread(t->read, (size_t)b->a->repeats, read);
         printf("%-12s %10.2f %10.2f %10.2f  ", t->name, rate[0], rate[1], rate[2]);
         if (t->decode)
-            printf("%.0f %% of %.1f GB/s read bandwidth (%.3g MB a token)\n", fraction[1] * 100, read[1],
-                   t->bytes_per_token / 1e6);
+            printf("%.0f %% of %.1f GB/s read bandwidth (%.3g MB a token; K and V %.3g MB)\n",
+                   fraction[1] * 100, read[1], t->bytes_per_token / 1e6, t->kv_bytes / 1e6);
         else
             printf("%.0f %% of the %s peak (%.3g Gop a token)\n", fraction[1] * 100,
                    b->numerics == CARAT_INT8 && info->packed ? "int8" : "f32", t->ops_per_token / 1e9);
     }
     printf("machine: int8 %.0f Gop/s (%s), f32 %.0f Gflop/s; load %.2f s; memory %s, of it own %s\n",
            b->int8_peak, b->int8_name, b->f32_peak, b->load_s, peak, anon);
+    print_plan(b);
+}
+
+/* One point for each depth at which single sequences were decoded, in the order of -d. */
+static carat_status draw(struct bench *b, carat_err *err)
+{
+    carat_depth_point p[MAX_TESTS];
+    size_t n = 0;
+    for (const struct test *t = b->test; t < b->test + b->n_tests; t++) {
+        if (!t->decode || t->parallel > 1)
+            continue;
+        if (n && p[n - 1].depth >= (double)t->depth)
+            return carat_fail(err, CARAT_EUSAGE, "--svg: depths must rise: -d 0,2048,8192");
+        double rate[MAX_REPEATS], read[MAX_REPEATS], r[3], bandwidth[3];
+        memcpy(rate, t->rate, sizeof rate);
+        memcpy(read, t->read, sizeof read);
+        spread(rate, (size_t)b->a->repeats, r);
+        spread(read, (size_t)b->a->repeats, bandwidth);
+        p[n++] = (carat_depth_point){(double)t->depth, 1e3 / r[2],  1e3 / r[1],
+                                     1e3 / r[0],       t->kv_bytes, bandwidth[1] * 1e6};
+    }
+    if (!n)
+        return carat_fail(err, CARAT_EUSAGE, "--svg draws the time of decoding over depth: it needs -n");
+    char title[128];
+    const carat_model_info *info = carat_model_describe(b->model);
+    snprintf(title, sizeof title, "%s, %s weights, %s numerics, %s KV cache, %d threads", info->family,
+             info->scheme, carat_numerics_name(b->numerics), carat_kv_name(carat_session_kv(b->session)),
+             carat_team_size(b->team));
+    return carat_depth_plot(b->a->svg, title, p, n, err);
 }
 
 static carat_status bench_model(struct bench *b, carat_err *err)
@@ -386,7 +437,7 @@ static carat_status bench_model(struct bench *b, carat_err *err)
     if (st || (st = open_all(b, err)) || (st = measure(b, err)))
         return st;
     print[f == 0 && b->a->common.json ? 1 : f](b);
-    return CARAT_OK;
+    return b->a->svg ? draw(b, err) : CARAT_OK;
 }
 
 static int run(const void *args, carat_err *err)
@@ -416,11 +467,12 @@ static const carat_opt options[] = {
     {"parallel", 0, CARAT_OPT_TEXT, AT(parallel), "N[,N]",
      "sequences that decode together, one token each in a pass (1)"},
     {"repeats", 'r', CARAT_OPT_INT, AT(repeats), "N", "runs of each test (5)"},
+    {"svg", 0, CARAT_OPT_TEXT, AT(svg), "FILE", "draw the time of a decoded token over the depths of -d"},
     {"output", 'o', CARAT_OPT_TEXT, AT(format), "FORMAT", "table, json or csv"},
     {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME",
      "f32, bf16 or int8 (default: int8 on packed weights, else f32)"},
     {"kv", 0, CARAT_OPT_TEXT, AT(kv), "TYPE",
-     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
+     "K and V as f32, bf16, f16 or int8 (default: f32; bf16 and f16 in bf16 and int8 numerics)"},
     {"kernels", 0, CARAT_OPT_TEXT, AT(kernels), "NAME", "auto, or a name of `carat list kernels`"},
     {0},
 };

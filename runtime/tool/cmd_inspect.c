@@ -242,7 +242,7 @@ static const carat_opt options[] = {
     {"context", 0, CARAT_OPT_INT, offsetof(carat_inspect_args, context), "N",
      "price a session of N tokens (default 4096)"},
     {"kv", 0, CARAT_OPT_TEXT, offsetof(carat_inspect_args, kv), "TYPE",
-     "with K and V as f32, bf16, f16 or int8 (default: f32; bf16 on packed weights)"},
+     "with K and V as f32, bf16, f16 or int8 (default: f32; f16 on packed weights)"},
     {0},
 };
 

@@ -283,7 +283,7 @@ static const carat_opt options[] = {
     {"taps", 0, CARAT_OPT_FLAG, offsetof(args, taps), NULL, "also embed, block.0 ..., norm"},
     {"numerics", 0, CARAT_OPT_TEXT, offsetof(args, numerics), "NAME", "f32 (default), bf16 or int8"},
     {"kv", 0, CARAT_OPT_TEXT, offsetof(args, kv), "TYPE",
-     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
+     "K and V as f32, bf16, f16 or int8 (default: f32; bf16 and f16 in bf16 and int8 numerics)"},
     {"kernels", 0, CARAT_OPT_TEXT, offsetof(args, kernels), "NAME",
      "auto (default), ref, or a name of `carat list kernels`"},
     {"batch", 0, CARAT_OPT_INT, offsetof(args, batch), "N",

@@ -431,7 +431,7 @@ static const carat_opt options[] = {
     {"tolerance", 0, CARAT_OPT_NUM, offsetof(args, tolerance), "X",
      "f32: of the largest value of a tap (default 1e-4); bf16: of the noise floor (default 0.5)"},
     {"kv", 0, CARAT_OPT_TEXT, offsetof(args, kv), "TYPE",
-     "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"},
+     "K and V as f32, bf16, f16 or int8 (default: f32; bf16 and f16 in bf16 and int8 numerics)"},
     {"kernels", 0, CARAT_OPT_TEXT, offsetof(args, kernels), "NAME",
      "auto (default), ref, or a name of `carat list kernels`"},
     {"batch", 0, CARAT_OPT_INT, offsetof(args, batch), "N",

@@ -42,7 +42,7 @@ typedef struct carat_infer {
     {"draft", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(draft), "MODEL", "a drafter (assistant) of MODEL: the same text, sooner"}, \
     {"draft-length", 0, CARAT_OPT_INT, CARAT_INFER_AT(draft_length), "N", "tokens that it drafts at a time (default: as many as pay)"}, \
     {"numerics", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(numerics), "NAME", "f32, bf16 or int8 (default: int8 on packed weights, else f32)"}, \
-    {"kv", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kv), "TYPE", "K and V as f32, bf16, f16 or int8 (default: f32, in other numerics bf16)"}, \
+    {"kv", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kv), "TYPE", "K and V as f32, bf16, f16 or int8 (default: f32; bf16 and f16 in bf16 and int8 numerics)"}, \
     {"kernels", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kernels), "NAME", "auto, or a name of `carat list kernels`"}, \
     {"context", 'c', CARAT_OPT_INT, CARAT_INFER_AT(context), "N", "positions to make room for"}, \
     {"batch", 'b', CARAT_OPT_INT, CARAT_INFER_AT(batch), "N", "prompt tokens per pass (512)"}
