@@ -16,7 +16,7 @@ typedef enum last { LAST_OTHER, LAST_CALL, LAST_RESPONSE } last;
 typedef struct turns {
     carat_chat c;
     const carat_value **message; /* behind a leading system message */
-    size_t n, last_user; /* n: no user message, as SIZE_MAX would not do: an index is compared with it */
+    size_t n, last_user;         /* the index of the last user message, if there is one */
     bool has_user, thinking, preserve, large;
     bool model_open; /* the last message that was not a tool's had the role assistant */
     last last;

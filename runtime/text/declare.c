@@ -6,7 +6,7 @@
 
 #include "runtime/text/chat.h"
 
-static void puts_(carat_chat *c, const char *text)
+static void put(carat_chat *c, const char *text)
 {
     carat_str_puts(c->out, text);
 }
@@ -14,38 +14,38 @@ static void puts_(carat_chat *c, const char *text)
 /* <|"|>v<|"|> for any value. */
 static void put_quoted(carat_chat *c, const carat_value *v)
 {
-    puts_(c, "<|\"|>");
+    put(c, "<|\"|>");
     carat_value_str(c->out, v);
-    puts_(c, "<|\"|>");
+    put(c, "<|\"|>");
 }
 
 /* required:[<|"|>a<|"|>,<|"|>b<|"|>] */
 static void put_required(carat_chat *c, const carat_value *names)
 {
     carat_each e;
-    puts_(c, "required:[");
+    put(c, "required:[");
     bool first = true;
     if (carat_chat_each(c, &e, names, "a list of required parameters"))
         for (const carat_value *name; (name = carat_each_next(&e)); first = false) {
-            puts_(c, first ? "" : ",");
+            put(c, first ? "" : ",");
             put_quoted(c, name);
         }
-    puts_(c, "]");
+    put(c, "]");
 }
 
 static void put_parameters(carat_chat *c, const carat_value *properties, bool filter);
 
 static void put_properties(carat_chat *c, const carat_value *properties, bool filter)
 {
-    puts_(c, "properties:{");
+    put(c, "properties:{");
     put_parameters(c, properties, filter);
-    puts_(c, "}");
+    put(c, "}");
 }
 
 /* type of array items: a string, or a list of them. */
 static void put_item_type(carat_chat *c, const carat_value *type)
 {
-    puts_(c, "type:");
+    put(c, "type:");
     if (type->kind == CARAT_STRING) {
         carat_value upper = carat_chat_upper(c, type);
         carat_chat_argument(c, &upper, true);
@@ -53,14 +53,14 @@ static void put_item_type(carat_chat *c, const carat_value *type)
     }
     carat_each e;
     bool first = true;
-    puts_(c, "[");
+    put(c, "[");
     if (carat_value_true(type) && carat_chat_each(c, &e, type, "a type of array items"))
         for (const carat_value *one; (one = carat_each_next(&e)); first = false) {
             carat_value upper = carat_chat_upper(c, one);
-            puts_(c, first ? "" : ",");
+            put(c, first ? "" : ",");
             carat_chat_argument(c, &upper, true);
         }
-    puts_(c, "]");
+    put(c, "]");
 }
 
 static void put_item(carat_chat *c, const carat_value *member)
@@ -74,7 +74,7 @@ static void put_item(carat_chat *c, const carat_value *member)
         put_item_type(c, member);
     } else {
         carat_str_add(c->out, member->key.data, member->key.len);
-        puts_(c, ":");
+        put(c, ":");
         carat_chat_argument(c, member, true);
     }
 }
@@ -83,21 +83,21 @@ static void put_items(carat_chat *c, const carat_value *items)
 {
     const carat_value **sorted = carat_chat_sorted(c, items);
     bool first = true;
-    puts_(c, "items:{");
+    put(c, "items:{");
     for (size_t i = 0; sorted && i < items->count; i++) {
         if (sorted[i]->kind == CARAT_NONE)
             continue;
-        puts_(c, first ? "" : ",");
+        put(c, first ? "" : ",");
         first = false;
         put_item(c, sorted[i]);
     }
-    puts_(c, "}");
+    put(c, "}");
 }
 
 /* A comma from the second field on. */
 static void comma(carat_chat *c, bool *some)
 {
-    puts_(c, *some ? "," : "");
+    put(c, *some ? "," : "");
     *some = true;
 }
 
@@ -121,15 +121,15 @@ static void put_schema(carat_chat *c, const carat_value *schema)
     const carat_value *choices = carat_value_get(schema, "enum"), *items = carat_value_get(schema, "items");
     carat_value type = carat_chat_upper(c, carat_value_get(schema, "type"));
     bool some = false;
-    puts_(c, "{");
+    put(c, "{");
     if (carat_value_true(description)) {
         comma(c, &some);
-        puts_(c, "description:");
+        put(c, "description:");
         put_quoted(c, description);
     }
     if (carat_value_is(&type, "STRING") && carat_value_true(choices)) {
         comma(c, &some);
-        puts_(c, "enum:");
+        put(c, "enum:");
         carat_chat_argument(c, choices, true);
     } else if (carat_value_is(&type, "ARRAY") && items->kind == CARAT_MAP && items->count) {
         comma(c, &some);
@@ -137,14 +137,14 @@ static void put_schema(carat_chat *c, const carat_value *schema)
     }
     if (carat_value_true(carat_value_get(schema, "nullable"))) {
         comma(c, &some);
-        puts_(c, "nullable:true");
+        put(c, "nullable:true");
     }
     if (carat_value_is(&type, "OBJECT"))
         put_object(c, schema, &some);
     comma(c, &some);
-    puts_(c, "type:");
+    put(c, "type:");
     put_quoted(c, &type);
-    puts_(c, "}");
+    put(c, "}");
 }
 
 static bool is_standard(carat_span key)
@@ -167,10 +167,10 @@ static void put_parameters(carat_chat *c, const carat_value *properties, bool fi
         carat_span key = sorted[i]->key;
         if (filter && is_standard(key))
             continue;
-        puts_(c, first ? "" : ",");
+        put(c, first ? "" : ",");
         first = false;
         carat_str_add(c->out, key.data, key.len);
-        puts_(c, ":");
+        put(c, ":");
         put_schema(c, sorted[i]);
     }
 }
@@ -180,14 +180,14 @@ static void put_response(carat_chat *c, const carat_value *function)
     const carat_value *response = carat_value_get(function, "response");
     const carat_value *description = carat_chat_item(c, response, "a tool's response", "description");
     carat_value type = carat_chat_upper(c, carat_value_get(response, "type"));
-    puts_(c, ",response:{");
+    put(c, ",response:{");
     if (carat_value_true(description)) {
-        puts_(c, "description:");
+        put(c, "description:");
         put_quoted(c, description);
-        puts_(c, ",");
+        put(c, ",");
     }
     if (carat_value_is(&type, "OBJECT"))
-        puts_(c, "type:<|\"|>OBJECT<|\"|>}");
+        put(c, "type:<|\"|>OBJECT<|\"|>}");
 }
 
 /* 'response' in function: a key of an object; lists and strings are searched, and nothing else can be. */
@@ -206,32 +206,32 @@ static bool has_response(carat_chat *c, const carat_value *function)
 void carat_chat_declare(carat_chat *c, const carat_value *tool)
 {
     const carat_value *function = carat_value_get(tool, "function");
-    puts_(c, "declaration:");
+    put(c, "declaration:");
     carat_value_str(c->out, carat_chat_item(c, function, "a tool's function", "name"));
-    puts_(c, "{description:");
+    put(c, "{description:");
     put_quoted(c, carat_value_get(function, "description"));
     const carat_value *parameters = carat_value_get(function, "parameters");
     if (carat_value_true(parameters)) {
         const carat_value *properties = carat_value_get(parameters, "properties");
         const carat_value *required = carat_value_get(parameters, "required");
         const carat_value *type = carat_value_get(parameters, "type");
-        puts_(c, ",parameters:{");
+        put(c, ",parameters:{");
         if (carat_value_true(properties)) {
             put_properties(c, properties, false);
-            puts_(c, ",");
+            put(c, ",");
         }
         if (carat_value_true(required)) {
             put_required(c, required);
-            puts_(c, ",");
+            put(c, ",");
         }
         if (carat_value_true(type)) {
             carat_value upper = carat_chat_upper(c, type);
-            puts_(c, "type:");
+            put(c, "type:");
             put_quoted(c, &upper);
-            puts_(c, "}");
+            put(c, "}");
         }
     }
     if (has_response(c, function))
         put_response(c, function);
-    puts_(c, "}");
+    put(c, "}");
 }

@@ -1,6 +1,7 @@
 /* JSON values as Python sees them: reading and asking.                            SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/text/value.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,9 +124,9 @@ static bool read_constant(reader *r, carat_value *v)
         {"null", {.kind = CARAT_NONE}, false},
         {"true", {.kind = CARAT_BOOL, .truth = true}, false},
         {"false", {.kind = CARAT_BOOL}, false},
-        {"NaN", {.kind = CARAT_FLOAT, .number = (double)__builtin_nanf("")}, true},
-        {"Infinity", {.kind = CARAT_FLOAT, .number = (double)__builtin_inff()}, true},
-        {"-Infinity", {.kind = CARAT_FLOAT, .number = -(double)__builtin_inff()}, true},
+        {"NaN", {.kind = CARAT_FLOAT, .number = NAN}, true},
+        {"Infinity", {.kind = CARAT_FLOAT, .number = INFINITY}, true},
+        {"-Infinity", {.kind = CARAT_FLOAT, .number = -INFINITY}, true},
     };
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if ((r->lax || !constants[i].lax) && take_word(r, constants[i].word)) {
@@ -273,37 +274,35 @@ bool carat_value_is(const carat_value *v, const char *text)
     return v->kind == CARAT_STRING && carat_span_is(v->text, text);
 }
 
-/* A number as text, so that 1, 1.0 and True compare equal and big ones exactly. */
-static void number_text(const carat_value *v, char out[400])
-{
-    if (v->kind == CARAT_BOOL)
-        snprintf(out, 400, "%d", v->truth);
-    else if (v->kind == CARAT_FLOAT)
-        snprintf(out, 400, "%.0f", v->number == 0 ? 0 : v->number);
-    else
-        snprintf(out, 400, "%.*s", (int)v->text.len, v->text.data);
-}
-
 static bool is_number(const carat_value *v)
 {
     return v->kind == CARAT_BOOL || v->kind == CARAT_INT || v->kind == CARAT_FLOAT;
 }
 
+static bool same_spans(carat_span a, carat_span b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* 1, 1.0 and True are equal, and large integers exactly so: a whole float is compared as its digits. */
+static carat_span digits_of(const carat_value *v, char buffer[400])
+{
+    if (v->kind == CARAT_INT)
+        return v->text;
+    double number = v->kind == CARAT_BOOL ? v->truth : v->number;
+    int len = snprintf(buffer, 400, "%.0f", number == 0 ? 0 : number);
+    return (carat_span){buffer, (size_t)len};
+}
+
 static bool same_numbers(const carat_value *a, const carat_value *b)
 {
     char x[400], y[400];
-    if (a->kind == CARAT_INT && b->kind == CARAT_INT)
-        return a->text.len == b->text.len && memcmp(a->text.data, b->text.data, a->text.len) == 0;
     if (a->kind == CARAT_FLOAT && b->kind == CARAT_FLOAT)
         return a->number == b->number;
     const carat_value *f = a->kind == CARAT_FLOAT ? a : b;
-    if (f->kind == CARAT_FLOAT && !(f->number == __builtin_floor(f->number)))
+    if (f->kind == CARAT_FLOAT && !(isfinite(f->number) && f->number == floor(f->number)))
         return false;
-    if (a->text.len > 350 || b->text.len > 350) /* no float is that large, and no long spelling that small */
-        return false;
-    number_text(a, x);
-    number_text(b, y);
-    return strcmp(x, y) == 0;
+    return same_spans(digits_of(a, x), digits_of(b, y));
 }
 
 bool carat_value_same(const carat_value *a, const carat_value *b)
@@ -313,7 +312,7 @@ bool carat_value_same(const carat_value *a, const carat_value *b)
     if (a->kind != b->kind)
         return false;
     if (a->kind == CARAT_STRING)
-        return a->text.len == b->text.len && memcmp(a->text.data, b->text.data, a->text.len) == 0;
+        return same_spans(a->text, b->text);
     if (a->count != b->count)
         return false;
     for (const carat_value *x = a->first, *y = b->first; x;
