@@ -85,8 +85,8 @@ carat_status carat_infer_session(const carat_infer *a, const carat_model *m, uin
     carat_format_bytes(plan.kv, kv);
     carat_format_bytes(plan.scratch, scratch);
     carat_debug(&a->common.talk,
-                "memory: weights %s (mapped), KV cache %s (%s) for %" PRIu32 " positions, scratch %s", weights,
-                kv, carat_kv_name(plan.kv_type), o.context, scratch);
+                "memory: weights %s (mapped), KV cache %s (%s) for %" PRIu32 " positions, scratch %s",
+                weights, kv, carat_kv_name(plan.kv_type), o.context, scratch);
     if (!(st = carat_session_open(m, &o, out, err)))
         carat_debug(&a->common.talk, "kernels %s, numerics %s", carat_session_kernels(*out),
                     carat_numerics_name(o.numerics));

@@ -40,7 +40,7 @@ class Terminal:
         self.seen += more or b""
         return more
 
-    def wait(self, pattern, seconds=60):
+    def wait(self, pattern, seconds=120):
         """Until the regular expression matches what came since the last wait; returns the text up to its end."""
         end = time.monotonic() + seconds
         while True:
@@ -52,7 +52,7 @@ class Terminal:
             if time.monotonic() > end or self.read(0.2) is None and not re.search(pattern, self.text(), re.S):
                 sys.exit(f"waited for {pattern!r}, the terminal shows {self.text()[-600:]!r}")
 
-    def end(self, seconds=60):
+    def end(self, seconds=120):
         """The exit code."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
