@@ -105,6 +105,24 @@ static void draws(void **state)
     assert_int_equal(carat_sample_pick(c, n, 0x1.fffffffffffffp-1), c[2].id);
 }
 
+/* Ten equal logits, as transformers' TopPLogitsWarper leaves them: the mass that meets 1 - top_p exactly goes. */
+static void on_the_edge(void **state)
+{
+    (void)state;
+    static const struct {
+        double top_p;
+        size_t kept;
+    } rows[] = {{0.9, 9}, {0.5, 5}, {0.1, 2}, {0.95, 10}};
+    const float logits[10] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    carat_choice c[10];
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        carat_sampler s = {.temperature = 1, .top_p = rows[k].top_p};
+        assert_int_equal(carat_sample_filter(&s, NULL, logits, 10, c), rows[k].kept);
+        for (size_t i = 0; i < rows[k].kept; i++)
+            assert_true(c[i].id >= 10 - (int32_t)rows[k].kept);
+    }
+}
+
 /* Nothing left to draw says so, greedy or not. */
 static void nothing(void **state)
 {
@@ -121,6 +139,6 @@ static void nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(golden), cmocka_unit_test(draws),
-                                       cmocka_unit_test(nothing)};
+                                       cmocka_unit_test(on_the_edge), cmocka_unit_test(nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
