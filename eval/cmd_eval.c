@@ -146,7 +146,9 @@ static carat_status compute_item(struct job *j, const carat_suite *s, void *stat
     return st;
 }
 
-static carat_status compute(struct job *j, const carat_suite *s, void *state, size_t items, carat_err *err)
+/* The items that have no result yet. */
+static carat_status compute(struct job *j, const carat_suite *s, void *state,
+                            const carat_json *const *results, size_t items, carat_err *err)
 {
     uint64_t total = 0, done = 0;
     for (size_t i = 0; i < items; i++)
@@ -157,7 +159,7 @@ static carat_status compute(struct job *j, const carat_suite *s, void *state, si
         if (carat_interrupted())
             st = carat_fail(err, CARAT_EINTR, "interrupted after %zu of %zu items; the same command goes on",
                             i, items);
-        else if (!carat_run_find(&j->run, s->name, i))
+        else if (!results[i])
             st = compute_item(j, s, state, i, err);
         done += s->size(state, i);
         carat_progress_at(&bar, done);
@@ -223,16 +225,16 @@ static carat_status run_suite(struct job *j, const carat_suite *s, carat_results
     carat_status st = s->open(&e, &state, &items, err);
     if (st)
         return st;
-    const carat_json **results = NULL;
-    if ((st = compute(j, s, state, items, err)))
-        goto out;
-    results = carat_alloc(items, sizeof *results, err);
+    const carat_json **results = carat_alloc(items, sizeof *results, err);
     if (!results) {
         st = CARAT_ENOMEM;
         goto out;
     }
-    for (size_t i = 0; i < items; i++)
-        results[i] = carat_run_find(&j->run, s->name, i);
+    carat_run_find(&j->run, s->name, results, items);
+    if ((st = compute(j, s, state, results, items, err)))
+        goto out;
+    carat_run_find(&j->run, s->name, results, items);
+    out->items = items;
     st = s->report(state, results, items, out, err);
 out:
     carat_free(results);
@@ -253,6 +255,22 @@ static carat_status open_models(struct job *j, carat_err *err)
     o.model = a->reference;
     o.numerics = o.kv = NULL; /* a reference computes exactly */
     return carat_backend_local(&o, &j->reference, err);
+}
+
+/* Perplexity and divergence have no right and wrong; a run that ended has measured all of its items. */
+static void write_outcomes(carat_jw *w, const struct job *j, const carat_results *results)
+{
+    carat_jw_open(w, '{');
+    for (size_t i = 0; i < j->n_suites; i++) {
+        carat_jw_key(w, j->suite[i]->name);
+        carat_jw_open(w, '{');
+        carat_jw_key(w, "measured");
+        carat_jw_u64(w, results[i].items);
+        carat_jw_key(w, "not_measured");
+        carat_jw_u64(w, 0);
+        carat_jw_close(w);
+    }
+    carat_jw_close(w);
 }
 
 static carat_status run_job(struct job *j, carat_err *err)
@@ -286,8 +304,7 @@ static carat_status run_job(struct job *j, carat_err *err)
     }
     carat_jw_close(&w);
     carat_jw_key(&w, "outcomes");
-    carat_jw_open(&w, '{');
-    carat_jw_close(&w);
+    write_outcomes(&w, j, results);
     carat_jw_key(&w, "method");
     carat_str_printf(&j->report, "%.*s}\n", (int)header.len - 1, header.data);
     st = carat_run_report(&j->run, "report.json", &j->report, err);

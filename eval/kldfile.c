@@ -203,6 +203,7 @@ carat_status carat_kldfile_open(const char *path, uint32_t vocab, uint64_t rows,
         carat_map_close(&r.map);
         return carat_fail_in(err, st, path);
     }
+    make_scale(r.distance);
     memcpy(&r.floor_mean, r.map.data + 32, 8);
     memcpy(&r.floor_max, r.map.data + 40, 8);
     *out = r;
@@ -216,7 +217,5 @@ void carat_kldfile_close(carat_kldfile *r)
 
 void carat_kldfile_get(const carat_kldfile *r, uint64_t row, float *logits)
 {
-    float distance[CODES];
-    make_scale(distance);
-    decode_row(r->map.data + HEAD + row * row_bytes(r->vocab), r->vocab, distance, logits);
+    decode_row(r->map.data + HEAD + row * row_bytes(r->vocab), r->vocab, r->distance, logits);
 }

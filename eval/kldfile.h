@@ -25,6 +25,7 @@ typedef struct carat_kldfile {
     uint32_t vocab;
     uint64_t rows;
     double floor_mean, floor_max;
+    float distance[256]; /* of each code below the row's greatest logit */
 } carat_kldfile;
 /* Refuses a file made for other windows, another vocabulary or another number of rows. */
 carat_status carat_kldfile_open(const char *path, uint32_t vocab, uint64_t rows, uint64_t ids_hash,

@@ -94,18 +94,17 @@ carat_status carat_run_open(const char *dir, const char *header, carat_run *out,
     return CARAT_OK;
 }
 
-const carat_json *carat_run_find(const carat_run *r, const char *suite, size_t item)
+void carat_run_find(const carat_run *r, const char *suite, const carat_json **results, size_t items)
 {
-    for (size_t i = 0; i < r->n_old; i++) {
+    for (size_t i = r->n_old; i-- > 0;) { /* the first of several lines for one item counts */
         const char *name;
         uint64_t index;
         if (!carat_json_text(carat_json_get(r->old[i], "suite"), "suite", &name, NULL) &&
             strcmp(name, suite) == 0 &&
             !carat_json_u64(carat_json_get(r->old[i], "item"), "item", 0, UINT64_MAX, &index, NULL) &&
-            index == item)
-            return r->old[i];
+            index < items)
+            results[index] = r->old[i];
     }
-    return NULL;
 }
 
 carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err)

@@ -17,8 +17,8 @@ typedef struct carat_run {
 
 /* dir may be NULL. header: the JSON text that pins the method. A half-written last line is cut off. */
 carat_status carat_run_open(const char *dir, const char *header, carat_run *out, carat_err *err);
-/* The result of an item computed earlier, or NULL. */
-const carat_json *carat_run_find(const carat_run *r, const char *suite, size_t item);
+/* results[item] = what was kept of each of the suite's items [0, items); others are left as they are. */
+void carat_run_find(const carat_run *r, const char *suite, const carat_json **results, size_t items);
 /* Keeps one finished item; `line` is its JSON object without a line break. */
 carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err);
 carat_status carat_run_report(carat_run *r, const char *name, const carat_str *text, carat_err *err);

@@ -32,7 +32,7 @@ enum { CARAT_MAX_METRICS = 24 };
 
 typedef struct carat_results {
     carat_metric metric[CARAT_MAX_METRICS];
-    size_t n;
+    size_t n, items;
     char note[512]; /* what a reader must know: BOS rule, clusters */
 } carat_results;
 

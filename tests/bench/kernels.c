@@ -60,7 +60,7 @@ static void measure(const carat_kernels *k, carat_team *team, shape s, size_t n,
         m[copies] = test_matrix_make(s.format, s.rows, s.cols, s.group, CARAT_DT_BF16, copies);
         bytes += carat_weight_bytes(&m[copies].w);
         copies++;
-    } while (n <= 4 && copies < COPIES && bytes < (256u << 20));
+    } while (n <= 8 && copies < COPIES && bytes < (256u << 20));
     carat_act a = test_act(k, carat_act_form(&m[0].w, integer), s.cols, n, x);
     for (size_t i = 0; i < copies; i++)
         p[i] = (carat_product){&m[i].w, &a, y, s.rows, n};
@@ -98,8 +98,11 @@ static void measure_all(const carat_kernels *k, carat_team *team, const double p
     for (size_t i = 0; i < n_shapes; i++)
         measure(k, team, shapes[i], 1, true, true, peaks);
     measure(k, team, head, 1, true, true, peaks);
-    measure(k, team, shapes[2], 4, true, true, peaks);
-    measure(k, team, shapes[7], 4, true, true, peaks);
+    for (size_t n = 2; n <= 8; n *= 2) { /* sequences decoded together, drafts checked */
+        measure(k, team, shapes[2], n, true, true, peaks);
+        measure(k, team, shapes[5], n, true, true, peaks);
+        measure(k, team, shapes[7], n, true, true, peaks);
+    }
     measure(k, team, floats, 1, false, true, peaks);
     measure(k, team, floats, 4, false, true, peaks);
     measure(k, team, (shape){&carat_format_f16, 6144, 1536, 0}, 1, false, true, peaks);

@@ -10,6 +10,7 @@ printf '{"suite": "perple' >>cut/items.jsonl # what a kill in the middle of a li
 rm cut/report.json
 eval_demo -o cut --json >cut.json
 cmp whole/items.jsonl cut/items.jsonl && cmp whole/report.json cut/report.json && cmp whole.json whole/report.json && echo resumed
+grep -o '"outcomes": {[^}]*}}' whole/report.json
 
 eval_demo -o two -t 2 --json >two.json
 cmp whole/items.jsonl two/items.jsonl && echo "any thread count"
