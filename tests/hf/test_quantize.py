@@ -17,6 +17,7 @@ import gc
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -83,8 +84,14 @@ def load(spec, path, **kw):
     return model.eval(), {k: v for k, v in info.items() if v}
 
 
+def on_disk(name):
+    """The 12B's embedder is spelt otherwise in memory than on disk."""
+    name = name.replace("model.embed_vision.multimodal_embedder.", "model.embed_vision.")
+    return re.sub(r"^model\.embed_vision\.(patch_|pos_)", r"model.vision_embedder.\1", name)
+
+
 def weights(model):
-    state = {k: v for k, v in model.state_dict().items()}
+    state = {on_disk(k): v for k, v in model.state_dict().items()}
     return {k: v for k, v in state.items() if not k.endswith((".weight_scale", ".weight_shape", ".weight_packed"))}
 
 
