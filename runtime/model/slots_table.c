@@ -18,15 +18,15 @@ static const char why_clip[] = "a bound that activations are clipped to";
 static const char why_draft[] = "joins the drafter to its target";
 static const char why_order[] = "token ids, not weights";
 
-#define TEXT CARAT_HOME_TEXT
-#define HEAD CARAT_HOME_HEAD
-#define MEDIA CARAT_HOME_MEDIA
-#define DRAFTER CARAT_HOME_DRAFTER
-#define KEEP CARAT_POLICY_KEEP
-#define LINEAR CARAT_POLICY_LINEAR
+#define TEXT      CARAT_HOME_TEXT
+#define HEAD      CARAT_HOME_HEAD
+#define MEDIA     CARAT_HOME_MEDIA
+#define DRAFTER   CARAT_HOME_DRAFTER
+#define KEEP      CARAT_POLICY_KEEP
+#define LINEAR    CARAT_POLICY_LINEAR
 #define EMBEDDING CARAT_POLICY_EMBEDDING
-#define PLE CARAT_POLICY_PLE
-#define EXPERTS CARAT_POLICY_EXPERTS
+#define PLE       CARAT_POLICY_PLE
+#define EXPERTS   CARAT_POLICY_EXPERTS
 
 /* clang-format off */
 static const carat_slot slots[] = {
