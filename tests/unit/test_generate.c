@@ -193,6 +193,38 @@ static void forget(heard *h)
     *h = (heard){0};
 }
 
+/* Ids are those of carat_sample with the step's number, counted on from options.step. */
+static void numbered_draws(void **state)
+{
+    bench *b = *state;
+    heard h = {0};
+    carat_err err;
+    carat_generate_options o = usual(b, 0, &h);
+    o.tokenizer = NULL;
+    o.step = 100;
+    o.max_new = 16;
+    o.sampler = (carat_sampler){.temperature = 2, .top_p = 1, .seed = 3};
+    carat_generation *g = begin(b, &o, prompts[1]);
+    write_all(&g, 1);
+    const carat_generated *r = carat_generation_result(g);
+    uint32_t vocab = carat_model_describe(b->m)->vocab;
+    carat_choice *scratch = calloc(vocab, sizeof *scratch);
+    int32_t *ids;
+    size_t n;
+    assert_int_equal(carat_encode(b->t, prompts[1], strlen(prompts[1]), 0, &ids, &n, &err), CARAT_OK);
+    carat_sync_request q = {.ids = ids, .n = n, .logits_from = n - 1, .sequence = 1};
+    assert_int_equal(carat_session_sync(b->s, &q, &err), CARAT_OK);
+    for (size_t i = 0; i < r->n; i++) {
+        carat_step step = {.sequence = 1, .ids = &r->ids[i], .n = 1};
+        assert_int_equal(r->ids[i],
+                         carat_sample(&o.sampler, NULL, carat_session_row(b->s, 0), vocab, 100 + i, scratch));
+        assert_int_equal(carat_session_step(b->s, &step, 1, &err), CARAT_OK);
+    }
+    carat_release(ids);
+    free(scratch);
+    carat_generation_close(g);
+}
+
 static void stop_strings(void **state)
 {
     bench *b = *state;
@@ -292,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_text),
+        cmocka_unit_test_setup_teardown(numbered_draws, open_demo, close_demo),
         cmocka_unit_test_setup_teardown(stop_strings, open_demo, close_demo),
         cmocka_unit_test_setup_teardown(not_in_thoughts, open_demo, close_demo),
         cmocka_unit_test_setup_teardown(ends, open_demo, close_demo),
