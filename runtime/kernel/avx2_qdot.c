@@ -302,6 +302,8 @@ void carat_avx2_qdot(const carat_weight *w, size_t r0, size_t r1, const carat_ac
 {
     block_fn *fn = block_for(w->format->code, x->form.group);
     size_t step = (r1 - r0) / ROWS, odd = (r1 - r0) % ROWS;
+    if (carat_avx2_quad(w, r0, r1, x, t0, n, y, ldy))
+        return;
     if (!fn || r1 < ROWS) {
         carat_ref_qdot(w, r0, r1, x, t0, n, y, ldy);
         return;

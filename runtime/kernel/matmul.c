@@ -4,7 +4,8 @@
 #include "runtime/kernel/matmul.h"
 
 enum {
-    FEW = 4, /* tokens that one qdot or fdot takes */
+    FEW = 4,  /* tokens that one qdot or fdot takes */
+    SOME = 8, /* up to so many, several qdots of a piece beat a panel */
     FLOAT_PANEL_ROWS = 128,
     PIECE_BYTES = 256 << 10 /* of weights per piece when memory is the limit: some microseconds */
 };
@@ -14,7 +15,7 @@ typedef enum path { QDOT, QPANEL, FDOT, SGEMM } path;
 static path path_of(const carat_product *p, bool few)
 {
     if (p->x->form.order != CARAT_ORDER_FLOAT)
-        return p->n <= FEW ? QDOT : QPANEL;
+        return p->n <= SOME ? QDOT : QPANEL;
     return few ? FDOT : SGEMM;
 }
 
@@ -58,7 +59,8 @@ static void piece(const carat_kernels *k, const carat_product *p, size_t r0, siz
     size_t cols = (size_t)p->w->cols, n = p->n;
     switch (how) {
     case QDOT:
-        k->qdot(p->w, r0, r1, p->x, 0, n, p->y, p->ldy);
+        for (size_t t = 0; t < n; t += FEW)
+            k->qdot(p->w, r0, r1, p->x, t, n - t < FEW ? n - t : FEW, p->y, p->ldy);
         break;
     case QPANEL:
         k->qpanel(p->w, r0, r1, p->x, 0, n, p->y, p->ldy, scratch);
