@@ -124,8 +124,8 @@ typedef struct carat_plan {
     carat_kv kv_type; /* not AUTO */
 } carat_plan;
 
-/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open reserves. Full layers' part of it is taken
- * page by page, as positions are written. Opening is refused (CARAT_ENOMEM) when it is more than the memory that is free. */
+/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open reserves. Scratch is taken at once, the KV
+ * cache page by page, as positions are written. Opening is refused (CARAT_ENOMEM) when both are more than the memory that is free. */
 carat_status carat_session_price(const carat_model *m, const carat_session_options *o, carat_plan *out,
                                  carat_err *err);
 carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out,

@@ -1,6 +1,8 @@
 /* Sessions: what one costs, and carving its memory.                                SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/model/session.h"
 
+#include <string.h>
+
 #include "runtime/base/par.h"
 #include "runtime/base/util.h"
 
@@ -243,6 +245,7 @@ static carat_status furnish(carat_session *s, carat_session **out, carat_err *er
     }
     if ((st = lay_out(s, s->memory, &plan, err)))
         goto out;
+    memset((uint8_t *)s->memory + plan.kv, 0, (size_t)plan.scratch); /* paid at once; the cache as it fills */
     carat_matmul_init();
     *out = s;
     return CARAT_OK;
