@@ -146,33 +146,37 @@ static void read_column(meta *m, carat_pq_chunk *c)
     *c = (carat_pq_chunk){(int)codec, (uint64_t)values, (uint64_t)first, (uint64_t)(first + size)};
 }
 
+/* ColumnChunk: what it says of the column's bytes. */
+static void read_chunk(meta *m, carat_pq_chunk *c)
+{
+    for (carat_field f = {0}; carat_thrift_next(&m->t, &f);) {
+        if (f.id == 3)
+            read_column(m, c);
+        else
+            carat_thrift_skip(&m->t, f.type);
+    }
+    m->t.bad |= !c->end;
+}
+
 /* RowGroup: its columns stand in the order of the leaves. */
 static void read_group(meta *m, carat_pq_chunk *chunk, uint64_t *rows)
 {
     carat_thrift *t = &m->t;
+    carat_thrift_type type;
     size_t have = 0;
     int64_t n = -1;
     for (carat_field f = {0}; carat_thrift_next(t, &f);) {
         if (f.id == 1) {
-            carat_thrift_type type;
             have = carat_thrift_list(t, &type);
-            if (have != m->f->leaves || type != CARAT_THRIFT_STRUCT)
-                t->bad = true;
+            t->bad |= have != m->f->leaves || type != CARAT_THRIFT_STRUCT;
             for (size_t i = 0; i < have && !t->bad; i++)
-                for (carat_field g = {0}; carat_thrift_next(t, &g);) {
-                    if (g.id == 3)
-                        read_column(m, &chunk[i]);
-                    else
-                        carat_thrift_skip(t, g.type);
-                }
+                read_chunk(m, &chunk[i]);
         } else if (f.id == 3) {
             n = carat_thrift_int(t);
         } else {
             carat_thrift_skip(t, f.type);
         }
     }
-    for (size_t i = 0; i < have && !t->bad; i++)
-        t->bad = !chunk[i].end;
     t->bad |= !have || n < 0;
     *rows = (uint64_t)n;
 }

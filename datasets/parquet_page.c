@@ -103,20 +103,20 @@ static carat_status unpack(carat_pq_column *c, const page *p, uint8_t **to, cara
 
 /* ---- levels and indices -------------------------------------------------------------------------------------- */
 
-static bool packed_run(const uint8_t **p, const uint8_t *end, unsigned bits, uint64_t count, uint32_t *out,
-                       size_t *n, size_t want)
+/* Values of `bits` bits that lie side by side: `take` of them into out; the run has `bytes`, of which the last page may lack some. */
+static const uint8_t *packed_run(const uint8_t *p, const uint8_t *end, unsigned bits, uint64_t bytes,
+                                 uint32_t *out, uint64_t take)
 {
-    uint64_t bytes = count / 8 * bits, take = count < want - *n ? count : want - *n;
-    if (bytes > (uint64_t)(end - *p) && (take * bits + 7) / 8 > (uint64_t)(end - *p))
-        return false;
+    uint64_t there = (uint64_t)(end - p);
+    if (bytes > there && (take * bits + 7) / 8 > there)
+        return NULL;
     for (uint64_t i = 0; i < take; i++) {
         uint64_t bit = i * bits, v = 0;
         for (unsigned k = 0; k < bits; k++)
-            v |= (uint64_t)((*p)[(bit + k) >> 3] >> ((bit + k) & 7) & 1) << k;
-        out[(*n)++] = (uint32_t)v;
+            v |= (uint64_t)(p[(bit + k) >> 3] >> ((bit + k) & 7) & 1) << k;
+        out[i] = (uint32_t)v;
     }
-    *p += bytes < (uint64_t)(end - *p) ? bytes : (uint64_t)(end - *p);
-    return true;
+    return p + (bytes < there ? bytes : there);
 }
 
 bool carat_pq_hybrid(const uint8_t *p, size_t len, unsigned bits, uint32_t *out, size_t n)
@@ -135,8 +135,10 @@ bool carat_pq_hybrid(const uint8_t *p, size_t len, unsigned bits, uint32_t *out,
             shift += 7;
         } while (*p++ & 0x80);
         if (head & 1) {
-            if (head >> 1 > MAX_VALUES || !packed_run(&p, end, bits, (head >> 1) * 8, out, &have, n))
+            uint64_t count = (head >> 1) * 8, take = count < n - have ? count : n - have;
+            if (head >> 1 > MAX_VALUES || !(p = packed_run(p, end, bits, count / 8 * bits, out + have, take)))
                 return false;
+            have += take;
             continue;
         }
         uint32_t v = 0;
