@@ -16,8 +16,8 @@ enum {
     TILE = CARAT_ATTEND_TILE,
     ROWS = CARAT_ATTEND_ROWS,
     SPLIT = CARAT_ATTEND_SPLIT,
-    KEYS = 4, /* of a score block: V_ROWS x KEYS sums in registers */
-    VECS = 4, /* of a block of the result: V_ROWS x VECS sums in registers */
+    KEYS = 4,  /* of a score block: V_ROWS x KEYS sums in registers */
+    VECS = 4,  /* of a block of the result: V_ROWS x VECS sums in registers */
     NEAR = 16, /* keys whose values are mixed at a time */
     LINE = 64
 };

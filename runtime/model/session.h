@@ -84,7 +84,8 @@ typedef struct carat_pass {
     size_t first;  /* rows before it stop after the last layer that owns K/V */
     size_t wanted; /* rows from here on get logits; n: none */
     bool few;      /* the few-token float kernels */
-    bool refill;   /* for the rings of sliding layers only: full layers hold these positions already, and keep what they hold */
+    bool
+        refill; /* for the rings of sliding layers only: full layers hold these positions already, and keep what they hold */
     carat_logits_fn *logits;
     const int32_t *next; /* with nll: by position, what the wanted rows should predict */
     double *nll;
