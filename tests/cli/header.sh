@@ -13,9 +13,9 @@ int main(void)
 }
 C
 cc=${CC:-cc}
-mkdir include && cp "$ROOT/runtime/carat.h" include/
+mkdir include && cp "$ROOT"/runtime/carat.h "$ROOT"/runtime/carat_text.h include/
 $cc -std=c99 -pedantic -Wall -Wextra -Werror -Iinclude -fsyntax-only use.c && echo C99
-sed -n '/visibility push/,/visibility pop/p' include/carat.h | tr '\n' ' ' | sed 's|/\*[^*]*\*/||g; s/typedef[^;]*;//g' |
+sed -n '/visibility push/,/visibility pop/p' include/carat.h include/carat_text.h | tr '\n' ' ' | sed 's|/\*[^*]*\*/||g; s/typedef[^;]*;//g' |
     grep -o 'carat_[a-z_0-9]* *(' | tr -d ' (' | sort -u >declared
 nm -D --defined-only "$BUILD/libcarat.so" | awk '{ print $NF }' | grep -v -e '^__' -e '^_init$' -e '^_fini$' | sort -u >exported
 [ -s declared ] && [ -s exported ]

@@ -29,7 +29,7 @@ class Terminal:
 
     def text(self):
         """What came since the last wait, without escape sequences."""
-        return ESCAPES.sub("", self.seen[self.at:].decode("utf-8", "replace"))
+        return self.plain()
 
     def read(self, seconds):
         ready = select.select([self.fd], [], [], seconds)[0]
@@ -40,15 +40,24 @@ class Terminal:
         self.seen += more or b""
         return more
 
+    def take(self, pattern):
+        """The shortest beginning of what came that matches; what lies behind it is left for the next wait."""
+        end = self.at + 1
+        while not re.search(pattern, self.plain(end), re.S):
+            end += 1
+        text, self.at = self.plain(end), end
+        return text
+
+    def plain(self, end=None):
+        return ESCAPES.sub("", self.seen[self.at:end].decode("utf-8", "replace"))
+
     def wait(self, pattern, seconds=120):
         """Until the regular expression matches what came since the last wait; returns the text up to its end."""
         end = time.monotonic() + seconds
         while True:
             found = re.search(pattern, self.text(), re.S)
             if found:
-                text = self.text()[:found.end()]
-                self.at = len(self.seen)
-                return text
+                return self.take(pattern)
             if time.monotonic() > end or self.read(0.2) is None and not re.search(pattern, self.text(), re.S):
                 sys.exit(f"waited for {pattern!r}, the terminal shows {self.text()[-600:]!r}")
 

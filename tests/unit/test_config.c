@@ -212,7 +212,7 @@ static void files_and_generation(void **state)
     assert_int_equal(c.n_eos, 3);
     assert_int_equal(c.eos[2], 50);
     assert_int_equal(c.n_suppress, 2);
-    checkpoint_text(dir, "generation_config.json", "{\"top_p\":0}");
+    checkpoint_text(dir, "generation_config.json", "{\"top_p\":1.5}");
     status = carat_config_load(dir, &c, &err);
     assert_fails(status, CARAT_EFORMAT, &err, "generation_config.json: top_p");
     checkpoint_text(dir, "config.json", "{");
