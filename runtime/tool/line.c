@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,14 +38,22 @@ static void wake(int number)
     (void)number; /* only so that read() returns */
 }
 
+enum { LOOK_AGAIN = 100 /* ms; a Ctrl-C that comes between the look at it and the wait is seen then */ };
+
 /* One byte of standard input; 0 at its end, -1 after Ctrl-C or an error. */
 static int next_byte(EditLine *e, char *out)
 {
     for (;;) {
-        ssize_t n = read(STDIN_FILENO, out, 1);
+        struct pollfd in = {STDIN_FILENO, POLLIN, 0};
+        int ready = carat_interrupted() ? -1 : poll(&in, 1, LOOK_AGAIN);
+        if (carat_interrupted())
+            return -1;
+        if (!ready)
+            continue;
+        ssize_t n = ready > 0 ? read(STDIN_FILENO, out, 1) : -1;
         if (n >= 0)
             return (int)n;
-        if (errno != EINTR || carat_interrupted())
+        if (errno != EINTR)
             return -1;
         el_resize(e); /* the window changed, or the program goes on after Ctrl-Z */
         el_set(e, EL_PREP_TERM, 1);
