@@ -61,3 +61,16 @@ carat_act carat_act_carve(carat_form form, size_t cols, size_t n, void *mem)
     a.sum = (int32_t *)(void *)(base + l.sum);
     return a;
 }
+
+carat_act carat_act_from(const carat_act *a, size_t first)
+{
+    carat_act b = *a;
+    if (a->form.order == CARAT_ORDER_FLOAT) {
+        b.f = a->f + first * a->cols;
+        return b;
+    }
+    b.q = a->q + first * a->ldq;
+    b.scale = a->scale + first * a->groups;
+    b.sum = a->sum + first * a->groups;
+    return b;
+}

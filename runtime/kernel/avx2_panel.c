@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/kernel/avx2.h"
+#include "runtime/kernel/avx2_rows.h"
 #include "runtime/kernel/avx2_tile.h"
 #include "runtime/kernel/ref.h"
 
@@ -129,29 +130,15 @@ static void take_codes(const panel *p, const block *b, size_t t)
 
 /* ---- micro-kernels ------------------------------------------------------------------------------------------ */
 
-static inline __m256i four_bytes(const uint8_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
-
-/* Makes the compiler add in the written order: gcc would balance the sums into trees, for which registers do not suffice. */
-static inline __m256i in_order(__m256i v)
-{
-    __asm__("" : "+x"(v));
-    return v;
-}
-
 /* One run of 32 columns. */
 static inline __attribute__((always_inline)) void
 run_nibbles(const uint8_t *tile, const int16_t *start, const uint8_t *codes, size_t nv, __m256i sum[VECTORS])
 {
     for (size_t u = 0; u < UNITS; u++) {
-        __m256i x = four_bytes(codes + 4 * u);
+        __m256i x = carat_four_bytes(codes + 4 * u);
         for (size_t v = 0; v < nv; v++) {
             __m256i pairs = _mm256_maddubs_epi16(x, load(tile + (u * nv + v) * VECTOR_BYTES));
-            sum[v] = in_order(_mm256_add_epi16(pairs, u ? sum[v] : load(start + 16 * v)));
+            sum[v] = carat_in_order(_mm256_add_epi16(pairs, u ? sum[v] : load(start + 16 * v)));
         }
     }
 }
@@ -160,9 +147,9 @@ static inline __attribute__((always_inline)) void run_bytes(const uint8_t *tile,
                                                             size_t nv, __m256i isum[VECTORS])
 {
     for (size_t u = 0; u < UNITS; u++) {
-        __m256i x = four_bytes(codes + 4 * u);
+        __m256i x = carat_four_bytes(codes + 4 * u);
         for (size_t v = 0; v < nv; v++)
-            isum[v] = in_order(
+            isum[v] = carat_in_order(
                 _mm256_add_epi32(isum[v], _mm256_madd_epi16(x, load(tile + (u * nv + v) * VECTOR_BYTES))));
     }
 }

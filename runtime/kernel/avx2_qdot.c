@@ -6,7 +6,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "runtime/kernel/avx2.h"
+#include "runtime/kernel/avx2_rows.h"
 #include "runtime/kernel/ref.h"
 
 enum {
@@ -15,12 +15,6 @@ enum {
     SCALES = 8, /* groups whose scales are brought into order at once */
     AHEAD = 512 /* bytes of a stream that are asked for early */
 };
-
-/* Eight rows at a constant distance. */
-typedef struct rows8 {
-    const uint8_t *top, *middle; /* rows 0 and 4 */
-    size_t step;
-} rows8;
 
 typedef struct block {
     const carat_weight *w;
@@ -32,18 +26,6 @@ typedef struct block {
 static inline __m256i load(const void *p)
 {
     return _mm256_loadu_si256((const __m256i *)p);
-}
-
-static inline rows8 rows_of(const block *b)
-{
-    size_t step = b->rows.step * (size_t)b->w->row_bytes;
-    const uint8_t *top = b->w->data + b->rows.first * b->w->row_bytes;
-    return (rows8){top, top + 4 * step, step};
-}
-
-static inline const uint8_t *row_at(rows8 r, size_t i, size_t at)
-{
-    return (i < 4 ? r.top : r.middle) + i % 4 * r.step + at;
 }
 
 /* ---- sums of lanes, rows side by side ------------------------------------------------------------------------- */
@@ -115,11 +97,11 @@ static inline __m256i less_offset(__m256i isum, int32_t xsum)
 
 /* What comes AHEAD bytes later in each of the eight streams of codes: the processor's own prefetchers follow fewer streams than
  * codes and scales make. */
-static inline void fetch_codes(rows8 r, size_t at, size_t bytes)
+static inline void fetch_codes(carat_rows8 r, size_t at, size_t bytes)
 {
     for (size_t j = 0; j < ROWS; j++)
         for (size_t i = 0; i < bytes; i += 64)
-            _mm_prefetch((const char *)row_at(r, j, at + i + AHEAD), _MM_HINT_T0);
+            _mm_prefetch((const char *)carat_row_at(r, j, at + i + AHEAD), _MM_HINT_T0);
 }
 
 /* The scales of the eight rows that come next. */
@@ -135,8 +117,8 @@ static inline void fetch_scales(const block *b)
 }
 
 /* Groups [g, g + n) of one token. */
-static inline __m256 u4_groups(const block *b, rows8 r, size_t t, size_t g, size_t n, const float *wscale,
-                               __m256 acc)
+static inline __m256 u4_groups(const block *b, carat_rows8 r, size_t t, size_t g, size_t n,
+                               const float *wscale, __m256 acc)
 {
     const int8_t *q = b->x->q + t * b->x->ldq + 32 * g;
     const float *xscale = b->x->scale + t * b->x->groups + g;
@@ -146,7 +128,7 @@ static inline __m256 u4_groups(const block *b, rows8 r, size_t t, size_t g, size
     for (; i + 2 <= n; i += 2) {
         split x = split_at(q + 32 * i);
         for (size_t j = 0; j < ROWS; j++)
-            v[j] = nibbles(load(row_at(r, j, 16 * (g + i))), x);
+            v[j] = nibbles(load(carat_row_at(r, j, 16 * (g + i))), x);
         sum_pair(v, &first, &second);
         acc = add_group(acc, less_offset(first, xsum[i]), wscale + i * ROWS, xscale[i]);
         acc = add_group(acc, less_offset(second, xsum[i + 1]), wscale + (i + 1) * ROWS, xscale[i + 1]);
@@ -154,7 +136,7 @@ static inline __m256 u4_groups(const block *b, rows8 r, size_t t, size_t g, size
     if (i < n) { /* the last group of an odd number */
         split x = split_at(q + 32 * i);
         for (size_t j = 0; j < ROWS; j++) {
-            const void *p = row_at(r, j, 16 * (g + i));
+            const void *p = carat_row_at(r, j, 16 * (g + i));
             v[j] = nibbles(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)p)), x);
         }
         sum_pair(v, &first, &second);
@@ -167,7 +149,7 @@ static void block_u4_g32(const block *b, __m256 acc[TOKENS])
 {
     float wscale[SCALES * ROWS];
     size_t groups = b->x->groups;
-    rows8 r = rows_of(b);
+    carat_rows8 r = carat_rows_of(b->w, b->rows);
     fetch_scales(b);
     for (size_t g = 0; g < groups; g += SCALES) {
         size_t n = groups - g < SCALES ? groups - g : SCALES;
@@ -195,7 +177,7 @@ static inline __m256i add_8(carat_code code, __m256i sum, __m256i w, __m256i x)
 }
 
 /* Adds one load of every row; `bytes` < 32 at the end of rows: what follows may lie outside the file, and the activations there are 0. */
-static inline void add_step(carat_code code, rows8 r, size_t at, size_t bytes, const int8_t *q,
+static inline void add_step(carat_code code, carat_rows8 r, size_t at, size_t bytes, const int8_t *q,
                             __m256i v[ROWS])
 {
     split x4 = {0};
@@ -204,7 +186,7 @@ static inline void add_step(carat_code code, rows8 r, size_t at, size_t bytes, c
         x4 = split_at(q);
     for (size_t j = 0; j < ROWS; j++) {
         uint8_t pad[32] = {0};
-        const uint8_t *p = row_at(r, j, at);
+        const uint8_t *p = carat_row_at(r, j, at);
         if (bytes < sizeof pad)
             p = memcpy(pad, p, bytes);
         v[j] = code == CARAT_CODE_U4 ? add_u4(v[j], load(p), x4) : add_8(code, v[j], load(p), x8);
@@ -212,7 +194,7 @@ static inline void add_step(carat_code code, rows8 r, size_t at, size_t bytes, c
 }
 
 /* Sums of group g of eight rows. */
-static inline __m256i group_sums(carat_code code, const block *b, rows8 r, size_t t, size_t g)
+static inline __m256i group_sums(carat_code code, const block *b, carat_rows8 r, size_t t, size_t g)
 {
     const carat_act *x = b->x;
     size_t per_byte = code == CARAT_CODE_U4 ? 2 : 1, step = 32 * per_byte;
@@ -238,7 +220,7 @@ static inline __attribute__((always_inline)) void block_wide(carat_code code, co
     size_t groups = b->x->groups;
     size_t group_bytes = b->x->form.group / (code == CARAT_CODE_U4 ? 2 : 1);
     bool per_channel = b->w->groups == 1;
-    rows8 r = rows_of(b);
+    carat_rows8 r = carat_rows_of(b->w, b->rows);
     if (!per_channel)
         fetch_scales(b);
     for (size_t g0 = 0; g0 < groups; g0 += SCALES) {

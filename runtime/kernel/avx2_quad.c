@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "runtime/kernel/avx2.h"
+#include "runtime/kernel/avx2_rows.h"
 
 enum {
     ROWS = 8,
@@ -18,40 +18,27 @@ enum {
     AHEAD = 512 /* bytes of a row that are asked for early */
 };
 
-/* Eight rows at a constant distance; kept so, their addresses need no multiplication. */
-typedef struct rows8 {
-    const uint8_t *top, *middle; /* rows 0 and 4 */
-    size_t step;
-} rows8;
-
 typedef struct quad {
     const carat_weight *w;
     const carat_act *x;
     size_t t0;
     carat_comb rows; /* of the first comb; the second follows it */
-    rows8 r[2];
+    carat_rows8 r[2];
 } quad;
 
-static inline rows8 comb_at(const quad *q, size_t comb)
+static inline carat_rows8 comb_at(const quad *q, size_t comb)
 {
-    size_t row_bytes = (size_t)q->w->row_bytes, step = q->rows.step * row_bytes;
-    const uint8_t *top = q->w->data + (q->rows.first + comb) * row_bytes;
-    return (rows8){top, top + 4 * step, step};
-}
-
-static inline const uint8_t *row_at(const rows8 *r, size_t i, size_t at)
-{
-    return (i < 4 ? r->top : r->middle) + i % 4 * r->step + at;
+    return carat_rows_of(q->w, (carat_comb){q->rows.first + comb, q->rows.step});
 }
 
 /* d[k]: bytes at + 4k .. at + 4k + 3 of the eight rows, side by side. */
-static inline void gather(const rows8 *r, size_t at, __m256i d[4])
+static inline void gather(const carat_rows8 *r, size_t at, __m256i d[4])
 {
     __m256i m[4];
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; i++) {
-        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)row_at(r, i, at));
-        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)row_at(r, i + 4, at));
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)carat_row_at(*r, i, at));
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)carat_row_at(*r, i + 4, at));
         m[i] = _mm256_set_m128i(b, a);
     }
     __m256i a = _mm256_unpacklo_epi32(m[0], m[1]), b = _mm256_unpacklo_epi32(m[2], m[3]);
@@ -63,13 +50,13 @@ static inline void gather(const rows8 *r, size_t at, __m256i d[4])
 }
 
 /* Asks for codes that come AHEAD bytes later, at the end of rows for those of the rows that follow the combs. */
-static inline void fetch_codes(const rows8 *r, size_t combs, size_t row_bytes, size_t at, size_t bytes)
+static inline void fetch_codes(const carat_rows8 *r, size_t combs, size_t row_bytes, size_t at, size_t bytes)
 {
     for (size_t j = at + AHEAD; j < at + AHEAD + bytes; j += 64) {
         size_t skip = j < row_bytes ? 0 : (combs - 1) * row_bytes;
         for (size_t c = 0; c < combs; c++)
             for (size_t i = 0; i < ROWS; i++)
-                _mm_prefetch((const char *)row_at(&r[c], i, j + skip), _MM_HINT_T0);
+                _mm_prefetch((const char *)carat_row_at(r[c], i, j + skip), _MM_HINT_T0);
     }
 }
 
@@ -84,20 +71,6 @@ static inline void fetch_scales(const quad *q, size_t combs)
     }
 }
 
-static inline __m256i four_codes(const int8_t *p)
-{
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return _mm256_set1_epi32(v);
-}
-
-/* Makes the compiler add in the written order: gcc would balance the sums into trees, for which registers do not suffice. */
-static inline __m256i in_order(__m256i v)
-{
-    __asm__("" : "+x"(v));
-    return v;
-}
-
 /* Four columns of every token: sum[t][c] += w[c] x[t]. */
 static inline __attribute__((always_inline)) void unit(size_t combs, size_t n, const __m256i w[2],
                                                        const int8_t *const x[TOKENS], size_t at, bool begin,
@@ -105,11 +78,11 @@ static inline __attribute__((always_inline)) void unit(size_t combs, size_t n, c
 {
 #pragma GCC unroll 4
     for (size_t t = 0; t < n; t++) {
-        __m256i codes = four_codes(x[t] + at);
+        __m256i codes = carat_four_bytes(x[t] + at);
 #pragma GCC unroll 2
         for (size_t c = 0; c < combs; c++) {
             __m256i pairs = _mm256_maddubs_epi16(w[c], codes);
-            sum[t][c] = in_order(begin ? pairs : _mm256_add_epi16(sum[t][c], pairs));
+            sum[t][c] = carat_in_order(begin ? pairs : _mm256_add_epi16(sum[t][c], pairs));
         }
     }
 }

@@ -46,6 +46,7 @@ bool carat_form_equal(carat_form a, carat_form b);
 /* Sizes and carves an act for n tokens out of mem (64-aligned, carat_act_bytes long). */
 size_t carat_act_bytes(carat_form form, size_t cols, size_t n);
 carat_act carat_act_carve(carat_form form, size_t cols, size_t n, void *mem);
+carat_act carat_act_from(const carat_act *a, size_t first); /* its tokens from `first` on */
 
 /* ---- attention ---------------------------------------------------------------------------------------------- */
 

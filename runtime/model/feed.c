@@ -59,20 +59,6 @@ void carat_feed_put(const carat_work *w, carat_feed *f, size_t row)
             w->s->kern->quantize(f->x + row * f->cols, &f->act[i], row);
 }
 
-/* Rows from `first` on of an act. */
-static carat_act act_from(const carat_act *a, size_t first)
-{
-    carat_act b = *a;
-    if (a->form.order == CARAT_ORDER_FLOAT) {
-        b.f = a->f + first * a->cols;
-    } else {
-        b.q = a->q + first * a->ldq;
-        b.scale = a->scale + first * a->groups;
-        b.sum = a->sum + first * a->groups;
-    }
-    return b;
-}
-
 void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size_t end, const carat_out *out,
                     size_t nout)
 {
@@ -80,7 +66,7 @@ void carat_multiply(const carat_work *w, const carat_feed *f, size_t first, size
     carat_act act[4];
     size_t np = 0;
     for (size_t i = 0; i < f->count; i++)
-        act[i] = act_from(&f->act[i], first);
+        act[i] = carat_act_from(&f->act[i], first);
     for (size_t i = 0; i < nout; i++) {
         if (!out[i].w->format)
             continue;
@@ -100,7 +86,7 @@ void carat_multiply_alone(const carat_work *w, const carat_feed *f, size_t row, 
     size_t i = 0;
     while (!carat_form_equal(f->act[i].form, form))
         i++;
-    carat_act act = act_from(&f->act[i], row);
+    carat_act act = carat_act_from(&f->act[i], row);
     float *y = out->y + row * out->ldy;
     if (form.order == CARAT_ORDER_FLOAT)
         w->s->kern->fdot(m, 0, m->rows, act.f, act.cols, 1, y, out->ldy);

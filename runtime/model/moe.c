@@ -136,20 +136,6 @@ static void route_row(const carat_work *w, uint32_t l, size_t t)
 
 /* ---- tokens by expert ---------------------------------------------------------------------------------------- */
 
-/* Entries [first, ...) of an act. */
-static carat_act act_from(const carat_act *a, size_t first)
-{
-    carat_act b = *a;
-    if (a->form.order == CARAT_ORDER_FLOAT) {
-        b.f = a->f + first * a->cols;
-        return b;
-    }
-    b.q = a->q + first * a->ldq;
-    b.scale = a->scale + first * a->groups;
-    b.sum = a->sum + first * a->groups;
-    return b;
-}
-
 /* The inputs of entries in the form that `weight` wants: f32 as they stand, or a quantized copy in memory. */
 static carat_act act_for(const carat_session *s, const carat_weight *weight, float *x, size_t n, void *memory)
 {
@@ -167,8 +153,8 @@ static void list_products(const carat_work *w, uint32_t l)
     for (uint32_t i = 0; i < e->groups; i++) {
         carat_group *g = &e->group[i];
         const carat_expert *x = &w->m->block[l].moe.expert[g->expert];
-        g->in = act_from(&e->act_in, g->first);
-        g->mid = act_from(&e->act_mid, g->first);
+        g->in = carat_act_from(&e->act_in, g->first);
+        g->mid = carat_act_from(&e->act_mid, g->first);
         e->product[2 * i] = (carat_product){&x->gate, &g->in, e->gate + g->first * inner, inner, g->n};
         e->product[2 * i + 1] = (carat_product){&x->up, &g->in, e->up + g->first * inner, inner, g->n};
         e->product[2 * e->groups + i] = (carat_product){&x->down, &g->mid, e->x + g->first * hidden, hidden,

@@ -228,6 +228,8 @@ static carat_status read_edited(carat_line *l, const char *prompt, bool *end, ca
     swprintf(l->prompt, sizeof l->prompt / sizeof *l->prompt, l->color ? L"\1\033[1m\1%s\1\033[0m\1" : L"%s",
              prompt);
     ask_for_brackets(true);
+    /* libedit leaves the terminal's own line mode only after it has shown the prompt: a Ctrl-D in between would be lost. */
+    el_set(l->edit, EL_PREP_TERM, 1);
     const wchar_t *line = el_wgets(l->edit, &n);
     ask_for_brackets(false);
     *end = !line || n <= 0;
