@@ -7,10 +7,13 @@ CLANG   ?= $(or $(wildcard /usr/bin/clang-14),clang)
 Q       := $(if $(V),,@)
 export CC CFLAGS B
 
+linux := $(filter Linux,$(shell uname -s))
+
 # Required flags; CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS stay the user's.
 CARAT_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fopenmp -fvisibility=hidden -ffp-contract=off \
   -Wall -Wextra -Wpedantic -Wshadow -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CARAT_LIBS := -lblis -lcjson -lcrypto -lz -larchive -lsnappy -lzstd -lm
+CARAT_LIBS := -lblis -lcjson -lcrypto -lm
+TOOL_LIBS  := -ledit -lz -larchive -lsnappy -lzstd -lcurl -lsqlite3 $(if $(linux),-lseccomp) $(CARAT_LIBS)
 
 # ---- sources: every .c of a folder belongs to it; cmd_*.c is the program, the rest the library
 folders := $(addprefix runtime/,base tensor format kernel text media model) convert quantize datasets \
@@ -41,17 +44,17 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(isa) $(strict) -MMD -MP -c $< -o $@
 $(archive): $(call object,$(library))
 	$(Q)mkdir -p $(@D); rm -f $@; $(AR) qcs $@ $^
-$(B)/libcarat.so: $(call object,$(library))
+$(B)/libcarat.so: $(call object,$(filter runtime/%,$(library)))
 	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0,-z,defs -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
 	$(Q)ln -sf libcarat.so $@.0
 $(B)/carat: $(call object,runtime/tool/main.c $(commands)) $(archive)
-	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -ledit $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(TOOL_LIBS) $(LDLIBS) -o $@
 $(test_bins): $(B)/%: $(B)/obj/%.o $(call object,$(support) $(commands)) $(archive)
-	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka -ledit $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(TOOL_LIBS) $(LDLIBS) -o $@
 $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(call object,$(support)) $(archive)
-	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(TOOL_LIBS) $(LDLIBS) -o $@
 $(fuzz_bins): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call object,tests/fuzz/replay.c)) $(archive)
-	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(FUZZ) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@
+	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(FUZZ) $(LDFLAGS) $^ $(TOOL_LIBS) $(LDLIBS) -o $@
 
 # Instruction sets beyond the baseline, on single kernel objects only, and -O3: their short loops must be unrolled for
 # sums to stay in registers. Stricter warnings where untrusted bytes are parsed.

@@ -7,6 +7,40 @@
 #include "runtime/base/str.h"
 #include "runtime/carat.h"
 
+/* One question. Everything in it is borrowed until its answer was delivered. Exactly one of prompt and messages is set. */
+typedef struct carat_question {
+    const char *prompt;   /* plain text that the model goes on with (BOS is the backend's), or NULL */
+    const char *messages; /* JSON: [{"role", "content"}, ...], framed by the checkpoint's template, or NULL */
+    bool thinking;        /* messages only */
+    const char *const
+        *stop; /* looked for in the final channel only, by carat itself, whatever the backend does */
+    size_t n_stop;
+    size_t max_new;        /* tokens, thoughts included */
+    carat_sampler sampler; /* its seed is the item's own: a reply does not depend on what runs beside it */
+} carat_question;
+
+/* A reply, or the reason why there is none. Borrowed during the call of `done`. */
+typedef struct carat_answer {
+    const char *raw;     /* all that the model wrote, with its markers as far as the backend shows them */
+    const char *thought; /* NULL: none */
+    const char *content; /* the final channel: the only thing that may be graded; NULL: none */
+    const char *finish;  /* "stop", "length", "context", "error" */
+    const char *fault;   /* why this counts as not measured; NULL: it was measured */
+    const char
+        *prompt_sha256; /* hex, of the exact bytes sent: the rendered text, or the request's messages */
+    uint64_t prompt_tokens, cached_tokens, reply_tokens; /* 0: unknown */
+    double wait_s, first_s, total_s; /* in the queue; from the start to the first token; to the end */
+    uint32_t tries;
+} carat_answer;
+
+/* Where a backend gets its questions from and leaves the answers, in whatever order they end; all called from the thread that called
+ * ask. next: false when there is none left. done: an error ends the asking. */
+typedef struct carat_asking {
+    void *ctx;
+    bool (*next)(void *ctx, size_t *ticket, carat_question *out);
+    carat_status (*done)(void *ctx, size_t ticket, const carat_answer *a, carat_err *err);
+} carat_asking;
+
 typedef struct carat_backend {
     void *self;
     uint32_t vocab;
@@ -19,12 +53,15 @@ typedef struct carat_backend {
                           void *ctx, carat_err *err);
     /* nll[i] = -log p(ids[i] | ids[0..i)) in nats, for i in [from, n), from >= 1 */
     carat_status (*nll)(void *self, const int32_t *ids, size_t n, size_t from, double *nll, carat_err *err);
+    /* Answers all questions, up to `parallel` at a time. A question that fails is an answer with a fault; only what makes going on
+     * senseless (no memory, Ctrl-C: CARAT_EINTR) is an error. NULL: this backend cannot write. */
+    carat_status (*ask)(void *self, const carat_asking *questions, uint32_t parallel, carat_err *err);
     /* log of the sum of exp over the vocabulary, in f64; callable from fn */
     double (*log_sum)(void *self, const float *logits);
     /* one line that names what computes: "int4-g32 weights, int8 numerics, bf16 KV cache, avx2 kernels" */
     void (*describe)(void *self, carat_str *out);
     void (*close)(void *self);
-} carat_backend;
+} carat_backend; /* what a backend cannot do is NULL */
 
 typedef struct carat_local_options {
     const char *model, *numerics, *kernels, *kv; /* NULL: f32, the best, what goes with the numerics */

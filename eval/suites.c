@@ -19,6 +19,12 @@ const carat_suite *carat_suite_named(const char *name, size_t len)
     return NULL;
 }
 
+const char *carat_outcome_name(carat_outcome o)
+{
+    static const char *const names[] = {"right", "wrong", "unparsed", "not_measured"};
+    return names[o];
+}
+
 static const char *listed(size_t i, const char **summary)
 {
     const carat_suite *s = carat_suite_at(i);
