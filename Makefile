@@ -28,6 +28,8 @@ tests    := $(sort $(wildcard tests/unit/test_*.c tests/kernel/test_*.c))
 fuzzers  := $(filter-out tests/fuzz/replay.c,$(sort $(wildcard tests/fuzz/*.c)))
 support  := $(sort $(wildcard tests/support/*.c))
 
+samples  := $(sort $(wildcard datasets/samples/*.jsonl)) # held in the program
+
 object    = $(patsubst %.c,$(B)/obj/%.o,$1)
 test_bins := $(tests:%.c=$(B)/%)
 fuzz_bins := $(fuzzers:%.c=$(B)/%)
@@ -42,7 +44,11 @@ $(B)/flags: FORCE # objects are built anew when the compiler or its flags change
 $(B)/obj/%.o: %.c $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(isa) $(strict) -MMD -MP -c $< -o $@
-$(archive): $(call object,$(library))
+$(B)/samples.c: scripts/embed $(samples)
+	$(Q)mkdir -p $(@D); scripts/embed $(samples) > $@
+$(B)/obj/samples.o: $(B)/samples.c datasets/sample.h $(B)/flags
+	$(Q)mkdir -p $(@D); $(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+$(archive): $(call object,$(library)) $(B)/obj/samples.o
 	$(Q)mkdir -p $(@D); rm -f $@; $(AR) qcs $@ $^
 $(B)/libcarat.so: $(call object,$(filter runtime/%,$(library)))
 	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0,-z,defs -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/sample.h"
 #include "runtime/base/mem.h"
 
 struct carat_stream_in {
@@ -38,7 +39,9 @@ carat_status carat_stream_in_open(const char *path, carat_stream_in **out, carat
     archive_read_support_format_raw(s->archive);
     archive_read_support_format_empty(s->archive);
     struct archive_entry *entry;
-    int st = archive_read_open_filename(s->archive, strcmp(path, "-") != 0 ? path : NULL, 1 << 16);
+    const carat_sample_file *sample = carat_sample_find(path);
+    int st = sample ? archive_read_open_memory(s->archive, sample->data, sample->len)
+                    : archive_read_open_filename(s->archive, strcmp(path, "-") != 0 ? path : NULL, 1 << 16);
     if (st == ARCHIVE_OK)
         st = archive_read_next_header(s->archive, &entry);
     if (st != ARCHIVE_OK && st != ARCHIVE_EOF) {

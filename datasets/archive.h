@@ -5,7 +5,7 @@
 #include "runtime/base/err.h"
 
 typedef struct carat_stream_in carat_stream_in;
-/* path "-": standard input. */
+/* path "-": standard input; "sample:NAME": a built-in sample (sample.h). */
 carat_status carat_stream_in_open(const char *path, carat_stream_in **out, carat_err *err);
 void carat_stream_in_close(carat_stream_in *s);
 /* The next bytes into buffer[0..size); *got is 0 at the end of the file only. */

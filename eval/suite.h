@@ -75,13 +75,15 @@ typedef struct carat_suite {
     const char *metric;   /* of suites that ask, the mean of the scores: "acc", "pass@1", "score" */
     const char *variants; /* "local, api, lm-eval", the first is the default; NULL: there is one way */
     carat_status (*open)(const carat_eval *e, void **state, size_t *items, carat_err *err);
-    /* ---- suites that ask. question: what to ask for item i; borrowed from the suite until its grade. grade: writes the members of the
+    /* ---- suites that ask. question: what to ask for item i; borrowed from the suite until release. grade: writes the members of the
      * record that are its own; only called with an answer that has content and was not truncated or faulty, from several threads
      * at once. */
     carat_item (*describe)(const void *state, size_t i);
     carat_status (*question)(void *state, size_t i, carat_question *out, carat_err *err);
     carat_status (*grade)(void *state, size_t i, const carat_answer *a, carat_jw *w, carat_verdict *v,
                           carat_err *err);
+    /* Item i has its record: what question gave may go. From any thread, once a question. May be NULL. */
+    void (*release)(void *state, size_t i);
     bool slow; /* grading takes long (it runs programs): several at a time, beside the asking */
 
     /* ---- suites that compute. */
