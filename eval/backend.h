@@ -4,7 +4,7 @@
 #ifndef CARAT_EVAL_BACKEND_H
 #define CARAT_EVAL_BACKEND_H
 
-#include "runtime/base/str.h"
+#include "runtime/base/json.h"
 #include "runtime/carat.h"
 
 /* One question. Everything in it is borrowed until its answer was delivered. Exactly one of prompt and messages is set. */
@@ -60,12 +60,15 @@ typedef struct carat_backend {
     double (*log_sum)(void *self, const float *logits);
     /* one line that names what computes: "int4-g32 weights, int8 numerics, bf16 KV cache, avx2 kernels" */
     void (*describe)(void *self, carat_str *out);
+    /* Members of header.json that pin what computes: scheme, numerics, kv, kernels, what identifies the weights and the template; of an
+     * endpoint its address without secrets, and its protocol. NULL: the line of describe has to do. */
+    carat_status (*pin)(void *self, carat_jw *w, carat_err *err);
     void (*close)(void *self);
 } carat_backend; /* what a backend cannot do is NULL */
 
 typedef struct carat_local_options {
     const char *model, *numerics, *kernels, *kv; /* NULL: f32, the best, what goes with the numerics */
-    uint32_t context, threads;
+    uint32_t context, threads;                   /* context 0: what questions usually need */
 } carat_local_options;
 carat_status carat_backend_local(const carat_local_options *o, carat_backend *out, carat_err *err);
 void carat_backend_close(carat_backend *b);

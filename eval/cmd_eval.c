@@ -235,6 +235,7 @@ static carat_status run_suite(struct job *j, const carat_suite *s, carat_results
         goto out;
     carat_run_find(&j->run, s->name, results, items);
     out->items = items;
+    out->seed = e.seed;
     st = s->report(state, results, items, out, err);
 out:
     carat_free(results);

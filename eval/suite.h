@@ -67,6 +67,7 @@ enum { CARAT_MAX_METRICS = 24 };
 typedef struct carat_results {
     carat_metric metric[CARAT_MAX_METRICS];
     size_t n, items;
+    uint64_t seed;  /* given: of resamples */
     char note[512]; /* what a reader must know: BOS rule, clusters */
 } carat_results;
 
@@ -75,7 +76,11 @@ typedef struct carat_suite {
     const char *metric;   /* of suites that ask, the mean of the scores: "acc", "pass@1", "score" */
     const char *variants; /* "local, api, lm-eval", the first is the default; NULL: there is one way */
     carat_status (*open)(const carat_eval *e, void **state, size_t *items, carat_err *err);
-    /* ---- suites that ask. question: what to ask for item i; borrowed from the suite until release. grade: writes the members of the
+    /* What pins this suite's method beyond its options: members of its object in header.json ("extraction": "tiger-local-3", "sandbox":
+     * "bubblewrap"). NULL: nothing. */
+    carat_status (*pin)(const void *state, carat_jw *w, carat_err *err);
+    /* ---- suites that ask. question: what to ask for item i; borrowed from the suite until release, and may be asked for again; what the
+     * command line overrides (thinking, max_new, temperature) and the seed are set behind it. grade: writes the members of the
      * record that are its own; only called with an answer that has content and was not truncated or faulty, from several threads
      * at once. */
     carat_item (*describe)(const void *state, size_t i);
@@ -91,7 +96,8 @@ typedef struct carat_suite {
     size_t (*size)(const void *state, size_t i);
     /* computes item i and writes members of its JSON object */
     carat_status (*item)(void *state, size_t i, carat_jw *w, carat_err *err);
-    /* results[i] is the record of item i. Suites that ask may leave it NULL, or add metrics of their own behind the common ones. */
+    /* results: the records of n items, those of a shard maybe. Suites that ask may leave it NULL, or add metrics of their own behind the
+     * common ones. A merge has records only: then state is NULL. */
     carat_status (*report)(void *state, const carat_json *const *results, size_t n, carat_results *out,
                            carat_err *err);
     void (*close)(void *state);

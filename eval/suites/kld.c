@@ -195,21 +195,21 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
     return CARAT_OK;
 }
 
-static carat_status mean_of(const kld *k, const carat_json *const *results, size_t n, const char *key,
+static carat_status mean_of(uint64_t seed, const carat_json *const *results, size_t n, const char *key,
                             carat_estimate *out, carat_err *err)
 {
     carat_series s;
     carat_status st = carat_series_read(results, n, key, &s, err);
     if (st)
         return st;
-    carat_observations o = carat_series_of(&s, k->e->seed);
+    carat_observations o = carat_series_of(&s, seed);
     st = carat_estimate_mean(&o, out, err);
     carat_series_free(&s);
     return st;
 }
 
 /* exp(mean(nll - reference nll)): the ratio of perplexities, paired token by token. */
-static carat_status perplexity_ratio(const kld *k, const carat_json *const *results, size_t n,
+static carat_status perplexity_ratio(uint64_t seed, const carat_json *const *results, size_t n,
                                      carat_estimate *out, carat_err *err)
 {
     carat_series a, b = {0};
@@ -223,7 +223,7 @@ static carat_status perplexity_ratio(const kld *k, const carat_json *const *resu
     }
     for (size_t i = 0; i < a.n; i++)
         a.value[i] -= b.value[i];
-    carat_observations o = carat_series_of(&a, k->e->seed);
+    carat_observations o = carat_series_of(&a, seed);
     if (!(st = carat_estimate_mean(&o, &d, err))) {
         double ratio = exp(d.value);
         *out = (carat_estimate){ratio, ratio * d.error, exp(d.low), exp(d.high), d.n};
@@ -242,7 +242,7 @@ static carat_status report(void *state, const carat_json *const *results, size_t
         double q;
     } quantiles[] = {{"kld_median", 0.5}, {"kld_p99", 0.99}, {"kld_p999", 0.999}, {"kld_max", 1}};
     kld *k = state;
-    if (k->writer) {
+    if (k && k->writer) {
         double floor;
         carat_status st = carat_kldfile_finish(k->writer, &floor, err);
         k->writer = NULL;
@@ -252,29 +252,29 @@ static carat_status report(void *state, const carat_json *const *results, size_t
     }
     carat_metric *m = out->metric;
     carat_series s;
-    carat_status st = mean_of(k, results, n, "kld", &m[0].estimate, err);
+    carat_status st = mean_of(out->seed, results, n, "kld", &m[0].estimate, err);
     if (st || (st = carat_series_read(results, n, "kld", &s, err)))
         return st;
     m[0].name = "kld_mean";
     out->n = 1;
-    carat_observations o = carat_series_of(&s, k->e->seed);
+    carat_observations o = carat_series_of(&s, out->seed);
     for (size_t i = 0; !st && i < sizeof quantiles / sizeof *quantiles; i++) {
         m[out->n].name = quantiles[i].name;
         st = carat_estimate_quantile(&o, quantiles[i].q, &m[out->n++].estimate, err);
     }
     carat_series_free(&s);
-    if (st || (st = mean_of(k, results, n, "same", &m[out->n].estimate, err)))
+    if (st || (st = mean_of(out->seed, results, n, "same", &m[out->n].estimate, err)))
         return st;
     m[out->n++].name = "top1_agreement";
     m[out->n].name = "perplexity_ratio";
-    if ((st = perplexity_ratio(k, results, n, &m[out->n++].estimate, err)))
+    if ((st = perplexity_ratio(out->seed, results, n, &m[out->n++].estimate, err)))
         return st;
     int len = snprintf(out->note, sizeof out->note,
                        "KLD(reference || model), nats, full vocabulary, f64; errors and intervals over "
                        "clusters of %d tokens, "
                        "paired token by token",
                        CARAT_CLUSTER_TOKENS);
-    if (k->e->reference_file)
+    if (k && k->e->reference_file)
         snprintf(out->note + len, sizeof out->note - (size_t)len,
                  "; coding of the reference file: mean KLD %.3g, max %.3g", k->file.floor_mean,
                  k->file.floor_max);

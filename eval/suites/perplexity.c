@@ -87,7 +87,7 @@ static carat_status report(void *state, const carat_json *const *results, size_t
     carat_status st = carat_series_read(results, n, "nll", &s, err);
     if (st)
         return st;
-    carat_observations o = carat_series_of(&s, p->e->seed);
+    carat_observations o = carat_series_of(&s, out->seed);
     st = carat_estimate_mean(&o, &nll, err);
     carat_series_free(&s);
     if (st)
@@ -101,6 +101,8 @@ static carat_status report(void *state, const carat_json *const *results, size_t
     double bppl = exp(byte.value);
     out->metric[out->n++] = (carat_metric){"byte_perplexity",
                                            {bppl, bppl * byte.error, exp(byte.low), exp(byte.high), nll.n}};
+    if (!p)
+        return CARAT_OK; /* the notes of the shards say it */
     snprintf(out->note, sizeof out->note, "%s; errors and intervals over clusters of %d tokens",
              p->windows.chat ? "loss on the last reply of each conversation, its <turn|> included"
              : p->e->model->bos >= 0
