@@ -73,4 +73,19 @@ typedef struct carat_local_options {
 carat_status carat_backend_local(const carat_local_options *o, carat_backend *out, carat_err *err);
 void carat_backend_close(carat_backend *b);
 
+/* A server that speaks OpenAI's protocol: vLLM, llama.cpp's llama-server, `transformers serve`, OpenRouter and the like. A prompt goes to
+ * URL/completions, messages go to URL/chat/completions. The key is that of CARAT_API_KEY, else OPENAI_API_KEY; it goes into the
+ * Authorization header of requests to URL's own host and into nothing else. */
+typedef struct carat_openai_options {
+    const char *url;            /* "http://host:8000/v1" */
+    const char *model;          /* as the server calls it */
+    const char *extra_body;     /* JSON object whose members join every request; NULL: none */
+    const char *const *setting; /* "NAME=VALUE"; carat_openai_settings documents them */
+    size_t n_settings;
+    uint64_t seed; /* of the jitter between tries */
+} carat_openai_options;
+extern const char carat_openai_settings[]; /* for --help: a line each */
+/* Asks the server for its models once: a server that is not there, or refuses the key, is known before the first question. */
+carat_status carat_backend_openai(const carat_openai_options *o, carat_backend *out, carat_err *err);
+
 #endif
