@@ -66,9 +66,9 @@ def one(spec, seed, centroid, folder):
 
 
 def random_models(count):
-    families = ("e2b", "e4b", "31b")
+    families = [lambda seed, family=f: tiny.draw(seed, family) for f in ("e2b", "e4b", "31b")] + [tiny.draw_moe, tiny.draw_unified]
     for i in range(count):
-        spec = tiny.draw(i // 3, families[i % 3])
+        spec = families[i % len(families)](i // len(families))
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model")
             tiny.build(spec, path)
@@ -128,7 +128,7 @@ def enough():
 
 
 def random_part():
-    random_models(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
+    random_models(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
 
 
 if __name__ == "__main__":

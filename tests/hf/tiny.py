@@ -249,7 +249,7 @@ def draw_drafter(spec, seed, centroid=None):
     more = dict(use_ordered_embeddings=bool(clusters))
     if clusters:
         more.update(num_centroids=clusters, centroid_intermediate_top_k=r.randint(1, max(1, clusters // 2)))
-    return dict(family="drafter", seed=seed, text=text, more=more, backbone=t["hidden_size"], unified=bool(spec.get("unified")),
+    return dict(family="drafter", seed=seed, text=text, more=more, backbone=t["hidden_size"], unified=spec["family"] == "12b",
                 dtype="bfloat16", tied=True)
 
 
