@@ -4,19 +4,11 @@
  *     1  answer is \(?([A-J])\)?           2  .*[aA]nswer:\s*([A-J])          3  \b[A-J]\b(?!.*\b[A-J]\b), over all lines
  * local takes the first match of 1, else of 2, else the last letter that stands alone. api does so behind the removal of every "**"
  * (evaluate_from_api.py). last takes the last match of each level (evaluate_from_apiX.py). lm-eval knows level 1 alone. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "eval/grade.h"
-#include "runtime/base/str.h"
+#include "eval/suites/mmlu_pro.h"
 #include "runtime/base/unicode.h"
-
-enum { LOCAL, API, LAST, LM_EVAL };
-
-typedef struct answer {
-    char letter; /* 0: none */
-    int level;
-} answer;
 
 static bool is_letter(char c)
 {
@@ -37,9 +29,8 @@ static char stated(const char *text, bool last)
     return found;
 }
 
-static const char *skip_space(const char *p)
+static const char *skip_space(const char *p, const char *end)
 {
-    const char *end = p + strlen(p);
     for (uint32_t cp; p < end;) {
         int skip, n = carat_utf8_get(p, end, &cp, &skip);
         if (!n || !carat_unicode_space(cp))
@@ -53,6 +44,7 @@ static const char *skip_space(const char *p)
 static char labelled(const char *text, bool last)
 {
     char found = 0;
+    const char *end = text + strlen(text);
     for (const char *p = text, *line_end = text; *p; p++) {
         if (p >= line_end) {
             if (found && !last)
@@ -61,7 +53,7 @@ static char labelled(const char *text, bool last)
         }
         if ((*p != 'a' && *p != 'A') || strncmp(p + 1, "nswer:", 6) != 0)
             continue;
-        const char *c = skip_space(p + 7);
+        const char *c = skip_space(p + 7, end);
         if (!is_letter(*c))
             continue;
         found = *c;
@@ -96,16 +88,16 @@ static char alone(const char *text)
     return 0;
 }
 
-static answer extract(const char *text, size_t variant)
+static carat_letter extract(const char *text, carat_mmlu_rules rules)
 {
-    bool last = variant == LAST;
+    bool last = rules == CARAT_MMLU_LAST;
     char c = stated(text, last);
-    if (c || variant == LM_EVAL)
-        return (answer){c, c ? 1 : 0};
+    if (c || rules == CARAT_MMLU_STATED)
+        return (carat_letter){c, c ? 1 : 0};
     if ((c = labelled(text, last)))
-        return (answer){c, 2};
+        return (carat_letter){c, 2};
     c = alone(text);
-    return (answer){c, c ? 3 : 0};
+    return (carat_letter){c, c ? 3 : 0};
 }
 
 static carat_status without_stars(const char *text, carat_str *out, carat_err *err)
@@ -119,8 +111,20 @@ static carat_status without_stars(const char *text, carat_str *out, carat_err *e
     return carat_str_check(out, err);
 }
 
+carat_status carat_mmlu_extract(const char *reply, carat_mmlu_rules rules, carat_letter *out, carat_err *err)
+{
+    carat_str plain = CARAT_STR_INIT;
+    carat_status st = CARAT_OK;
+    if (rules == CARAT_MMLU_BARE && !(st = without_stars(reply, &plain, err)))
+        reply = plain.data;
+    if (!st)
+        *out = extract(reply, rules);
+    carat_str_free(&plain);
+    return st;
+}
+
 /* Right or wrong where the reply brings its answer. */
-static carat_status mark(const carat_json *reply, answer found, carat_jw *w, carat_tally *tally,
+static carat_status mark(const carat_json *reply, carat_letter found, carat_jw *w, carat_tally *tally,
                          carat_err *err)
 {
     const char *right;
@@ -142,22 +146,17 @@ static carat_status grade(const carat_json *reply, size_t variant, carat_jw *w, 
                           carat_err *err)
 {
     const char *text;
-    carat_str plain = CARAT_STR_INIT;
+    carat_letter found;
     carat_status st = carat_json_text(carat_json_get(reply, "output"), "output", &text, err);
-    if (!st && variant == API && !(st = without_stars(text, &plain, err)))
-        text = plain.data;
-    if (!st) {
-        answer found = extract(text, variant);
-        char letter[2] = {found.letter, 0};
-        carat_jw_key(w, "pred");
-        carat_jw_text(w, found.letter ? letter : NULL);
-        carat_jw_key(w, "level");
-        carat_jw_i64(w, found.level);
-        tally->level[found.level]++;
-        st = mark(reply, found, w, tally, err);
-    }
-    carat_str_free(&plain);
-    return st;
+    if (st || (st = carat_mmlu_extract(text, (carat_mmlu_rules)variant, &found, err)))
+        return st;
+    char letter[2] = {found.letter, 0};
+    carat_jw_key(w, "pred");
+    carat_jw_text(w, found.letter ? letter : NULL);
+    carat_jw_key(w, "level");
+    carat_jw_i64(w, found.level);
+    tally->level[found.level]++;
+    return mark(reply, found, w, tally, err);
 }
 
 static void total(const carat_tally *t, carat_jw *w)
@@ -181,7 +180,7 @@ static void total(const carat_tally *t, carat_jw *w)
 const carat_grader carat_grader_mmlu_pro = {
     .name = "mmlu-pro",
     .summary = "the letter of a multiple-choice reply, by the official three levels",
-    .variants = "local, api, last, lm-eval",
+    .variants = "local, api, last, lm-eval", /* in the order of carat_mmlu_rules */
     .grade = grade,
     .total = total,
 };
