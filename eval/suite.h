@@ -103,7 +103,7 @@ typedef struct carat_suite {
     void (*close)(void *state);
 } carat_suite;
 
-extern const carat_suite carat_suite_perplexity, carat_suite_kld;
+extern const carat_suite carat_suite_perplexity, carat_suite_kld, carat_suite_mmlu_pro;
 const carat_suite *carat_suite_at(size_t i); /* NULL past the end */
 const carat_suite *carat_suite_named(const char *name, size_t len);
 

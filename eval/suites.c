@@ -4,7 +4,7 @@
 #include "eval/suite.h"
 #include "runtime/base/cmd.h"
 
-static const carat_suite *const suites[] = {&carat_suite_perplexity, &carat_suite_kld};
+static const carat_suite *const suites[] = {&carat_suite_perplexity, &carat_suite_kld, &carat_suite_mmlu_pro};
 
 const carat_suite *carat_suite_at(size_t i)
 {

@@ -13,8 +13,8 @@ typedef struct carat_mmlu_row {
     const char *id, *question, *cot, *src; /* src: NULL where there is none */
     const char *const *option;             /* [n_options] */
     uint32_t n_options, category;
-    char gold;    /* the letter of `answer` */
-    bool errata;  /* answer_index says another */
+    char gold;      /* the letter of `answer` */
+    bool errata;    /* answer_index says another */
     int gold_index; /* answer_index */
 } carat_mmlu_row;
 
@@ -31,8 +31,8 @@ typedef struct carat_mmlu_data {
     size_t n_categories, cap_categories;
     carat_mmlu_row *shot; /* the validation split */
     size_t n_shots, cap_shots;
-    size_t errata;
-    const char *first_erratum; /* its id */
+    char sha256[65];           /* of all rows as JSON */
+    struct carat_sha256 *hash; /* while rows are read */
     carat_arena arena;
 } carat_mmlu_data;
 
@@ -59,6 +59,18 @@ void carat_mmlu_prompt(const carat_mmlu_style *s, const carat_mmlu_data *d, cons
                        uint32_t k, carat_str *out);
 /* How many options a row shows: two editions drop "N/A". */
 uint32_t carat_mmlu_shown(const carat_mmlu_style *s, const carat_mmlu_row *row);
+
+/* ---- score (mmlu_pro_score.c) --------------------------------------------------------------------------------- */
+
+/* Metrics behind the common ones, and the note. */
+carat_status carat_mmlu_report(void *state, const carat_json *const *results, size_t n, carat_results *out,
+                               carat_err *err);
+typedef struct carat_mmlu_counts {
+    size_t errata, fewer; /* records with an erratum, with fewer examples than the protocol's */
+    bool guesses;
+} carat_mmlu_counts;
+/* What a reader must know; state: the suite's, or NULL. */
+void carat_mmlu_note(const void *state, carat_mmlu_counts c, char *out, size_t size);
 
 /* ---- extraction (mmlu_pro_grade.c) ---------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include "datasets/table.h"
 #include "eval/suites/mmlu_pro.h"
 #include "runtime/base/file.h"
+#include "runtime/base/hash.h"
 
 enum { MAX_ROWS = 1 << 20, MAX_CATEGORIES = 256 };
 
@@ -161,6 +162,7 @@ static carat_status read_table(carat_mmlu_data *d, const char *path, bool shots,
     for (size_t i = 1; !st; i++) {
         if ((st = carat_table_next(&t, &row, &more, err)) || !more)
             break;
+        carat_sha256_add(d->hash, row.data, row.len + 1);
         if ((st = append(d, row.data, row.len, shots, err))) {
             carat_str_printf(&where, "%s: row %zu", path, i);
             carat_fail_in(err, st, where.data);
@@ -317,8 +319,8 @@ static carat_status give_shots(carat_mmlu_data *d, size_t categories, carat_err 
         if (c->shots == CARAT_MMLU_SHOTS)
             continue;
         if (!d->shot[i].cot || !*d->shot[i].cot)
-            return carat_fail(err, CARAT_EFORMAT, "validation row %s has no cot_content: it cannot be an example",
-                              d->shot[i].id);
+            return carat_fail(err, CARAT_EFORMAT,
+                              "validation row %s has no cot_content: it cannot be an example", d->shot[i].id);
         c->shot[c->shots++] = &d->shot[i];
     }
     for (size_t i = 0; i < categories; i++)
@@ -331,18 +333,20 @@ static carat_status give_shots(carat_mmlu_data *d, size_t categories, carat_err 
 carat_status carat_mmlu_load(const char *path, carat_mmlu_data *out, carat_err *err)
 {
     carat_mmlu_data d = {0};
-    carat_status st = read_files(&d, path, err);
+    carat_status st = carat_sha256_open(&d.hash, err);
+    if (!st)
+        st = read_files(&d, path, err);
     if (!st && !d.n)
         st = carat_fail(err, CARAT_EFORMAT, "%s: no questions", path ? path : "sample:mmlu-pro");
     size_t categories = 0; /* those of questions come first */
-    for (size_t i = 0; !st && i < d.n; i++) {
+    for (size_t i = 0; !st && i < d.n; i++)
         if (d.row[i].category >= categories)
             categories = d.row[i].category + 1;
-        if (d.row[i].errata && !d.errata++)
-            d.first_erratum = d.row[i].id;
-    }
     if (!st && !(st = group_rows(&d, err)))
         st = give_shots(&d, categories, err);
+    if (d.hash)
+        carat_sha256_finish(d.hash, d.sha256);
+    d.hash = NULL;
     if (st)
         carat_mmlu_unload(&d);
     else

@@ -79,11 +79,14 @@ static void put_question(const carat_mmlu_style *s, const carat_mmlu_row *row, c
 
 static void put_header(const carat_mmlu_style *s, const char *category, carat_str *out)
 {
-    carat_str_printf(out, "The following are multiple choice questions (with answers) about %s. Think step by step and then ",
-                     category);
-    carat_str_puts(out, s->variant == CARAT_MMLU_API
-                            ? "output the answer in the format of \"The answer is (X)\" at the end.\n\n"
-                            : "finish your answer with \"the answer is (X)\" where X is the correct letter choice.\n");
+    carat_str_printf(
+        out,
+        "The following are multiple choice questions (with answers) about %s. Think step by step and then ",
+        category);
+    carat_str_puts(
+        out, s->variant == CARAT_MMLU_API
+                 ? "output the answer in the format of \"The answer is (X)\" at the end.\n\n"
+                 : "finish your answer with \"the answer is (X)\" where X is the correct letter choice.\n");
     if (s->variant == CARAT_MMLU_LOCAL)
         carat_str_puts(out, "\n\n\n");
 }

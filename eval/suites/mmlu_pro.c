@@ -1,0 +1,279 @@
+/* MMLU-Pro (Wang et al. 2024): multiple choice, five worked examples, a chain of thought.   SPDX-License-Identifier: Apache-2.0
+ *
+ * Variants are four editions of one test whose numbers are not comparable: local and api of TIGER-AI-Lab/MMLU-Pro, lm-eval and lm-eval-chat
+ * of EleutherAI/lm-evaluation-harness. Prompts: mmlu_pro_prompt.c; the letter of a reply: mmlu_pro_grade.c; official guesses:
+ * mmlu_pro_score.c. A reply that no pattern finds a letter in is unparsed, and worth 0. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/suites/mmlu_pro.h"
+
+enum { WINDOW = 4096, NEW_PLAIN = 2048, NEW_API = 4000 };
+
+typedef struct mmlu {
+    carat_mmlu_data data;
+    carat_mmlu_style style;
+    carat_mmlu_rules rules;
+    carat_backend *model;
+    size_t window, max_new; /* tokens; local's prompts lose examples until both fit */
+    char **asked;           /* [n]: the prompt given out, until it is released */
+    uint8_t *shots;         /* [n]: examples in it */
+    size_t n;
+    bool guess; /* --official-fallback */
+} mmlu;
+
+/* In the order of carat_mmlu_variant. */
+static const char *const variants[] = {"local", "api", "lm-eval", "lm-eval-chat"};
+static const char *const extraction[] = {
+    "tiger-local, 3 levels, first match", "tiger-api, ** removed, 3 levels, first match",
+    "lm-eval custom-extract, first match", "lm-eval custom-extract, first match"};
+
+static bool is_chat(const mmlu *m)
+{
+    return m->style.variant == CARAT_MMLU_API || m->style.variant == CARAT_MMLU_LM_EVAL_CHAT;
+}
+
+static void close_suite(void *state)
+{
+    mmlu *m = state;
+    for (size_t i = 0; m->asked && i < m->n; i++)
+        free(m->asked[i]);
+    carat_free(m->asked);
+    carat_free(m->shots);
+    carat_mmlu_unload(&m->data);
+    carat_free(m);
+}
+
+static carat_status choose(const carat_eval *e, mmlu *m, carat_err *err)
+{
+    static const carat_mmlu_rules rules[] = {CARAT_MMLU_FIRST, CARAT_MMLU_BARE, CARAT_MMLU_STATED,
+                                             CARAT_MMLU_STATED};
+    size_t v = 0, count = sizeof variants / sizeof *variants;
+    while (e->variant && v < count && strcmp(e->variant, variants[v]) != 0)
+        v++;
+    if (v == count)
+        return carat_fail(err, CARAT_EUSAGE, "--variant %s: mmlu-pro has local, api, lm-eval, lm-eval-chat",
+                          e->variant);
+    m->style = (carat_mmlu_style){(carat_mmlu_variant)v, e->strip_options};
+    m->rules = rules[v];
+    m->guess = e->official_fallback;
+    m->model = e->model;
+    if (e->thinking && !is_chat(m))
+        return carat_fail(
+            err, CARAT_EUSAGE,
+            "mmlu-pro's %s variant is plain text, which has no thoughts; --variant api or lm-eval-chat has",
+            variants[v]);
+    size_t context = m->model ? m->model->context : 0;
+    m->window = context && context < WINDOW ? context : WINDOW;
+    m->max_new = v == CARAT_MMLU_API ? NEW_API : NEW_PLAIN;
+    if (context && m->max_new > context / 2)
+        m->max_new = context / 2;
+    if (e->max_new)
+        m->max_new = e->max_new;
+    return CARAT_OK;
+}
+
+static carat_status open_suite(const carat_eval *e, void **state, size_t *items, carat_err *err)
+{
+    mmlu *m = carat_alloc(1, sizeof *m, err);
+    if (!m)
+        return CARAT_ENOMEM;
+    carat_status st = choose(e, m, err);
+    if (!st)
+        st = carat_mmlu_load(e->data, &m->data, err);
+    if (!st && (!(m->asked = carat_alloc(m->data.n, sizeof *m->asked, err)) ||
+                !(m->shots = carat_alloc(m->data.n, sizeof *m->shots, err))))
+        st = CARAT_ENOMEM;
+    if (st) {
+        close_suite(m);
+        return st;
+    }
+    m->n = m->data.n;
+    *state = m;
+    *items = e->limit && e->limit < m->n ? e->limit : m->n;
+    return CARAT_OK;
+}
+
+static carat_status pin(const void *state, carat_jw *w, carat_err *err)
+{
+    const mmlu *m = state;
+    (void)err;
+    carat_jw_key(w, "variant");
+    carat_jw_text(w, variants[m->style.variant]);
+    carat_jw_key(w, "shots");
+    carat_jw_u64(w, CARAT_MMLU_SHOTS);
+    carat_jw_key(w, "strip_options");
+    carat_jw_bool(w, m->style.strip || m->style.variant >= CARAT_MMLU_LM_EVAL);
+    carat_jw_key(w, "extraction");
+    carat_jw_text(w, extraction[m->style.variant]);
+    carat_jw_key(w, "official_fallback");
+    carat_jw_bool(w, m->guess);
+    carat_jw_key(w, "rows_sha256");
+    carat_jw_text(w, m->data.sha256);
+    return CARAT_OK;
+}
+
+static carat_item describe(const void *state, size_t i)
+{
+    const mmlu *m = state;
+    const carat_mmlu_row *r = &m->data.row[i];
+    carat_item it = {.id = r->id, .cluster = r->src, .n_groups = 1};
+    it.group[0].key = "category";
+    it.group[0].value = m->data.category[r->category].name;
+    return it;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------------------- */
+
+/* Is prompt + max_new within the window? Without a tokenizer nobody knows: yes. */
+static carat_status fits(const mmlu *m, const carat_str *prompt, bool *out, carat_err *err)
+{
+    size_t n, most = m->window > m->max_new ? m->window - m->max_new : 0;
+    size_t bos = m->model && m->model->bos >= 0;
+    *out = true;
+    if (!m->model || !m->model->tokenizer || prompt->len + bos < most) /* a token has at least one byte */
+        return CARAT_OK;
+    int32_t *ids;
+    carat_status st = carat_encode(m->model->tokenizer, prompt->data, prompt->len, 0, &ids, &n, err);
+    if (st)
+        return st;
+    carat_release(ids);
+    *out = n + bos < most;
+    return CARAT_OK;
+}
+
+/* local takes examples away until the prompt fits, as evaluate_from_local.py does; the others send what they have. */
+static carat_status build(mmlu *m, size_t i, carat_str *out, carat_err *err)
+{
+    const carat_mmlu_row *row = &m->data.row[i];
+    uint32_t k = m->data.category[row->category].shots;
+    for (;; k--) {
+        bool ok = true;
+        carat_str_clear(out);
+        carat_mmlu_prompt(&m->style, &m->data, row, k, out);
+        carat_status st = carat_str_check(out, err);
+        if (!st && m->style.variant == CARAT_MMLU_LOCAL)
+            st = fits(m, out, &ok, err);
+        if (st)
+            return st;
+        if (ok || !k)
+            break;
+    }
+    m->shots[i] = (uint8_t)k;
+    return CARAT_OK;
+}
+
+static carat_status question(void *state, size_t i, carat_question *out, carat_err *err)
+{
+    static const char *const stop[] = {"Question:"};
+    mmlu *m = state;
+    if (!m->asked[i]) {
+        carat_str text = CARAT_STR_INIT;
+        carat_status st = build(m, i, &text, err);
+        if (!st && !(m->asked[i] = carat_str_take(&text)))
+            st = carat_fail(err, CARAT_ENOMEM, "out of memory for a prompt");
+        carat_str_free(&text);
+        if (st)
+            return st;
+    }
+    *out = (carat_question){.max_new = m->max_new, .sampler = {.top_p = 1}};
+    if (is_chat(m))
+        out->messages = m->asked[i];
+    else
+        out->prompt = m->asked[i];
+    if (m->style.variant != CARAT_MMLU_API) {
+        out->stop = stop;
+        out->n_stop = 1;
+    }
+    return CARAT_OK;
+}
+
+static void release(void *state, size_t i)
+{
+    mmlu *m = state;
+    free(m->asked[i]);
+    m->asked[i] = NULL;
+}
+
+/* ---- marking ------------------------------------------------------------------------------------------------- */
+
+static carat_status grade(void *state, size_t i, const carat_answer *a, carat_jw *w, carat_verdict *v,
+                          carat_err *err)
+{
+    const mmlu *m = state;
+    const carat_mmlu_row *row = &m->data.row[i];
+    carat_letter found;
+    carat_status st = carat_mmlu_extract(a->content, m->rules, &found, err);
+    if (st)
+        return st;
+    bool right = found.letter && found.letter == row->gold;
+    char pred[2] = {found.letter, 0}, gold[2] = {row->gold, 0};
+    *v = (carat_verdict){right ? CARAT_RIGHT : found.letter ? CARAT_WRONG : CARAT_UNPARSED, right};
+    carat_jw_key(w, "pred");
+    carat_jw_text(w, found.letter ? pred : NULL);
+    carat_jw_key(w, "level");
+    carat_jw_i64(w, found.level);
+    carat_jw_key(w, "answer");
+    carat_jw_text(w, gold);
+    carat_jw_key(w, "answer_index");
+    carat_jw_i64(w, row->gold_index);
+    carat_jw_key(w, "n_options");
+    carat_jw_u64(w, carat_mmlu_shown(&m->style, row));
+    carat_jw_key(w, "shots");
+    carat_jw_u64(w, m->shots[i]);
+    if (m->guess) {
+        carat_jw_key(w, "official_fallback");
+        carat_jw_bool(w, true);
+    }
+    if (row->errata) {
+        carat_jw_key(w, "errata");
+        carat_jw_text(w, "answer and answer_index disagree; the letter counts");
+    }
+    return CARAT_OK;
+}
+
+/* What makes this variant's number another than those of the other three. */
+static const char *const differs[] = {
+    "plain text, 4 line breaks behind the header, N/A options dropped, 3 levels, first match, 2048 tokens",
+    "one user message, N/A options dropped, ** removed, 3 levels, first match, 4000 tokens",
+    "plain text, 1 line break behind the header, options stripped, N/A shown, level 1 alone, first match, "
+    "2048 tokens",
+    "a turn an example, options stripped, N/A shown, level 1 alone, first match, 2048 tokens"};
+
+void carat_mmlu_note(const void *state, carat_mmlu_counts c, char *out, size_t size)
+{
+    const mmlu *m = state;
+    carat_str note = CARAT_STR_INIT;
+    if (m)
+        carat_str_printf(&note, "%s: %s%s; ", variants[m->style.variant], differs[m->style.variant],
+                         m->style.strip ? ", --strip-options" : "");
+    carat_str_puts(&note, c.guesses
+                              ? "a reply without a letter is a seeded guess, as the official program has it"
+                              : "a reply without a letter is wrong; acc_official has the official guesses");
+    if (c.errata)
+        carat_str_printf(&note, "; errata: in %zu, answer and answer_index disagree, the letter counts",
+                         c.errata);
+    if (c.fewer)
+        carat_str_printf(&note, "; fewer than %d examples in %zu prompts, which would not fit",
+                         CARAT_MMLU_SHOTS, c.fewer);
+    if (m && m->style.variant == CARAT_MMLU_LOCAL && !(m->model && m->model->tokenizer))
+        carat_str_puts(&note, "; no tokenizer here: no prompt was shortened");
+    snprintf(out, size, "%s", note.data);
+    carat_str_free(&note);
+}
+
+const carat_suite carat_suite_mmlu_pro = {
+    .name = "mmlu-pro",
+    .summary = "MMLU-Pro: multiple choice of up to ten, with five worked examples",
+    .metric = "acc",
+    .variants = "local, api, lm-eval, lm-eval-chat",
+    .open = open_suite,
+    .pin = pin,
+    .describe = describe,
+    .question = question,
+    .grade = grade,
+    .release = release,
+    .report = carat_mmlu_report,
+    .close = close_suite,
+};

@@ -1,0 +1,307 @@
+/* MMLU-Pro: prompts, marks and guesses against the official programs' own.         SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "eval/pyrandom.h"
+#include "eval/suites/mmlu_pro.h"
+#include "runtime/base/file.h"
+#include "tests/support/test.h"
+
+static const carat_suite *const suite = &carat_suite_mmlu_pro;
+
+/* What CPython 3.11 draws after random.seed(12345). */
+static void python_random(void **state)
+{
+    (void)state;
+    carat_pyrandom r;
+    carat_pyrandom_seed(&r, 12345);
+    static const uint32_t ten[] = {6, 0, 4, 5, 3, 4, 9, 6, 2, 5}, four[] = {0, 3, 2, 1, 1};
+    for (size_t i = 0; i < sizeof ten / sizeof *ten; i++)
+        assert_int_equal(carat_pyrandom_below(&r, 10), ten[i]);
+    for (size_t i = 0; i < sizeof four / sizeof *four; i++)
+        assert_int_equal(carat_pyrandom_below(&r, 4), four[i]);
+    for (int i = 0; i < 2000; i++)
+        carat_pyrandom_below(&r, 1u << 31);
+    assert_int_equal(carat_pyrandom_below(&r, 1000000), 858395);
+}
+
+static void *opened(const carat_eval *e, size_t *n)
+{
+    void *s = NULL;
+    carat_err err;
+    if (suite->open(e, &s, n, &err))
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static void sample(void **state)
+{
+    (void)state;
+    carat_eval e = {0};
+    carat_question q;
+    size_t n;
+    void *s = opened(&e, &n);
+    assert_int_equal(n, 42);
+    carat_item it = suite->describe(s, 41);
+    assert_string_equal(it.id, "141");
+    assert_string_equal(it.group[0].key, "category");
+    assert_string_equal(it.group[0].value, "physics");
+    assert_string_equal(it.cluster, "carat-color");
+    assert_int_equal(suite->question(s, 0, &q, NULL), CARAT_OK);
+    assert_null(q.messages);
+    assert_true(q.max_new == 2048 && q.n_stop == 1 && q.sampler.temperature == 0);
+    assert_string_equal(q.stop[0], "Question:");
+    static const char head[] =
+        "The following are multiple choice questions (with answers) about biology. Think step by step and "
+        "then "
+        "finish your answer with \"the answer is (X)\" where X is the correct letter choice.\n\n\n\n"
+        "Question:\nHow many legs does a horse have?\nOptions:\nA. 4\nB. 6\nC. 8\nD. 2\n"
+        "Answer: Let's think step by step. A horse has 4 legs. The answer is (A).\n\nQuestion:\n";
+    assert_memory_equal(q.prompt, head, strlen(head));
+    assert_true(carat_ends(q.prompt, "\nAnswer: Let's think step by step."));
+    const char *again = q.prompt;
+    assert_int_equal(suite->question(s, 0, &q, NULL), CARAT_OK);
+    assert_ptr_equal(q.prompt, again);
+    suite->release(s, 0);
+    assert_int_equal(suite->question(s, 0, &q, NULL), CARAT_OK);
+    assert_memory_equal(q.prompt, head, strlen(head));
+    suite->close(s);
+}
+
+/* Writes rows as JSON lines into a new folder: test.jsonl and validation.jsonl. */
+static void folder(char *dir, const char *test, const char *validation)
+{
+    char path[128];
+    strcpy(dir, "/tmp/carat-mmlu-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/test.jsonl", dir);
+    assert_int_equal(carat_write_file(path, test, strlen(test), NULL), CARAT_OK);
+    snprintf(path, sizeof path, "%s/validation.jsonl", dir);
+    if (validation)
+        assert_int_equal(carat_write_file(path, validation, strlen(validation), NULL), CARAT_OK);
+}
+
+static const char shot[] =
+    "{\"question_id\": 0, \"question\": \"q0\", \"options\": [\" a \", \"N/A\", \"b\"], \"answer\": \"A\", "
+    "\"answer_index\": 0, \"cot_content\": \"A: Let's think step by step. It is. The answer is (A).\", "
+    "\"category\": \"x y\", \"src\": \"s\"}\n";
+static const char rows[] = "{\"question_id\": 9, \"question\": \"q9\", \"options\": [\"\\u2003c\\n\", "
+                           "\"d\"], \"answer\": \"B\", \"answer_index\": 0, "
+                           "\"category\": \"x y\"}\n{\"question\": \"q10\", \"options\": [\"e\", \"f\"], "
+                           "\"answer_index\": 1, \"category\": \"x y\"}\n";
+
+static void editions(void **state)
+{
+    (void)state;
+#define HEAD                                                                                                 \
+    "The following are multiple choice questions (with answers) about x y. Think step by step and then "
+#define FINISH HEAD "finish your answer with \"the answer is (X)\" where X is the correct letter choice.\n"
+#define JFINISH                                                                                              \
+    HEAD "finish your answer with \\\"the answer is (X)\\\" where X is the correct letter choice.\\n"
+#define THINK "Answer: Let's think step by step."
+    static const char *const want[][2] = {
+        {"local",
+         FINISH "\n\n\nQuestion:\nq0\nOptions:\nA.  a \nB. b\n" THINK " It is. The answer is (A).\n\n"
+                "Question:\nq9\nOptions:\nA. \u2003c\n\nB. d\n" THINK},
+        {"lm-eval",
+         FINISH "Question:\nq0\nOptions:\nA. a\nB. N/A\nC. b\n" THINK " It is. The answer is (A).\n\n"
+                "Question:\nq9\nOptions:\nA. c\nB. d\n" THINK},
+        {"api", "[{\"role\": \"user\", \"content\": \"" HEAD
+                "output the answer in the format of \\\"The answer is (X)\\\" at the "
+                "end.\\n\\nQuestion: q0\\nOptions: A.  a \\nB. b\\n" THINK " It is. The answer is (A).\\n\\n"
+                "Question: q9\\nOptions: A. \u2003c\\n\\nB. d\\n" THINK "\\n\\n\"}]"},
+        {"lm-eval-chat",
+         "[{\"role\": \"system\", \"content\": \"" JFINISH
+         "\"}, {\"role\": \"user\", \"content\": \"Question:\\nq0\\n"
+         "Options:\\nA. a\\nB. N/A\\nC. b\\n" THINK
+         "\"}, {\"role\": \"assistant\", \"content\": \"It is. The answer is "
+         "(A).\"}, {\"role\": \"user\", \"content\": \"Question:\\nq9\\nOptions:\\nA. c\\nB. d\\n" THINK
+         "\"}]"},
+    };
+    char dir[64];
+    folder(dir, rows, shot);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        carat_eval e = {.data = dir, .variant = want[i][0]};
+        carat_question q;
+        size_t n;
+        void *s = opened(&e, &n);
+        assert_int_equal(n, 2);
+        assert_int_equal(suite->question(s, 0, &q, NULL), CARAT_OK);
+        assert_string_equal(q.prompt ? q.prompt : q.messages, want[i][1]);
+        suite->close(s);
+    }
+    carat_remove_tree(dir, NULL);
+}
+
+static carat_verdict marked(void *s, size_t i, const char *reply, carat_str *record)
+{
+    carat_verdict v;
+    carat_jw w = carat_jw_begin(record);
+    carat_str_clear(record);
+    carat_jw_open(&w, '{');
+    carat_answer a = {.content = reply, .finish = "stop"};
+    assert_int_equal(suite->grade(s, i, &a, &w, &v, NULL), CARAT_OK);
+    carat_jw_close(&w);
+    return v;
+}
+
+static void marks(void **state)
+{
+    (void)state;
+    char dir[64];
+    folder(dir, rows, shot);
+    carat_eval e = {.data = dir};
+    carat_question q;
+    size_t n;
+    void *s = opened(&e, &n);
+    carat_str r = CARAT_STR_INIT;
+    assert_int_equal(suite->question(s, 0, &q, NULL), CARAT_OK);
+    assert_int_equal(marked(s, 0, "The answer is (B).", &r).outcome, CARAT_RIGHT);
+    assert_string_equal(r.data, "{\"pred\": \"B\", \"level\": 1, \"answer\": \"B\", \"answer_index\": 0, "
+                                "\"n_options\": 2, \"shots\": 1, "
+                                "\"errata\": \"answer and answer_index disagree; the letter counts\"}");
+    assert_int_equal(marked(s, 0, "The answer is (A).", &r).outcome, CARAT_WRONG);
+    assert_int_equal(marked(s, 1, "Answer: B", &r).outcome, CARAT_RIGHT);
+    assert_int_equal(marked(s, 1, "no idea", &r).outcome, CARAT_UNPARSED);
+    assert_string_equal(r.data, "{\"pred\": null, \"level\": 0, \"answer\": \"B\", \"answer_index\": 1, "
+                                "\"n_options\": 2, \"shots\": 0}");
+    suite->close(s);
+    e.variant = "lm-eval";
+    s = opened(&e, &n);
+    assert_int_equal(marked(s, 1, "Answer: B", &r).outcome, CARAT_UNPARSED);
+    suite->close(s);
+    e.variant = "api";
+    s = opened(&e, &n);
+    assert_int_equal(marked(s, 1, "the answer is **B**", &r).outcome, CARAT_RIGHT);
+    suite->close(s);
+    carat_str_free(&r);
+    carat_remove_tree(dir, NULL);
+}
+
+static void refused(const char *test, const char *validation, carat_status want, const char *words)
+{
+    char dir[64];
+    carat_err err;
+    size_t n;
+    void *s;
+    folder(dir, test, validation);
+    carat_eval e = {.data = dir};
+    assert_int_equal(suite->open(&e, &s, &n, &err), want);
+    if (!strstr(err.text, words))
+        fail_msg("\"%s\" does not say \"%s\"", err.text, words);
+    carat_remove_tree(dir, NULL);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    refused(rows, NULL, CARAT_EUSAGE, "no validation table");
+    refused("", shot, CARAT_EFORMAT, "no questions");
+    refused("{\"question\": \"q\", \"options\": [\"a\"], \"answer\": \"A\", \"category\": \"z\"}\n", shot,
+            CARAT_EFORMAT, "category z");
+    refused("{\"question\": \"q\", \"options\": [], \"answer\": \"A\", \"category\": \"x y\"}\n", shot,
+            CARAT_EFORMAT, "row 1: options: 0");
+    refused("{\"question\": \"q\", \"options\": [\"a\"], \"answer\": \"Z\", \"category\": \"x y\"}\n", shot,
+            CARAT_EFORMAT, "\"Z\"");
+    refused("{\"question\": \"q\", \"options\": [3], \"answer\": \"A\", \"category\": \"x y\"}\n", shot,
+            CARAT_EFORMAT, "an option");
+    carat_eval e = {.variant = "best"}, thinking = {.thinking = true};
+    size_t n;
+    void *s;
+    carat_err err;
+    assert_int_equal(suite->open(&e, &s, &n, &err), CARAT_EUSAGE);
+    assert_int_equal(suite->open(&thinking, &s, &n, &err), CARAT_EUSAGE);
+}
+
+/* ---- with the official samples ------------------------------------------------------------------------------- */
+
+static void shared_path(char *out, size_t size, const char *name)
+{
+    const char *root = getenv("ROOT");
+    snprintf(out, size, "%s/../shared/data/eval/mmlu_pro/%s", root ? root : ".", name);
+}
+
+/* Compares the prompt of the row with that id with the official one. */
+static void same_prompt(void *s, size_t n, const char *id, const carat_json *want)
+{
+    for (size_t i = 0; i < n; i++) {
+        carat_question q;
+        const char *text;
+        if (strcmp(suite->describe(s, i).id, id) != 0)
+            continue;
+        assert_int_equal(suite->question(s, i, &q, NULL), CARAT_OK);
+        if (carat_json_is_string(want)) {
+            const char *got = q.prompt;
+            carat_json *messages = NULL;
+            if (!got) {
+                assert_int_equal(carat_json_parse(q.messages, strlen(q.messages), &messages, NULL), CARAT_OK);
+                carat_json_text(carat_json_get(carat_json_first(messages), "content"), "", &got, NULL);
+            }
+            assert_int_equal(carat_json_text(want, "", &text, NULL), CARAT_OK);
+            assert_string_equal(got, text);
+            carat_json_free(messages);
+        } else {
+            carat_json *messages;
+            carat_str a = CARAT_STR_INIT, b = CARAT_STR_INIT;
+            assert_int_equal(carat_json_parse(q.messages, strlen(q.messages), &messages, NULL), CARAT_OK);
+            assert_int_equal(carat_json_print(messages, &a, NULL), CARAT_OK);
+            assert_int_equal(carat_json_print(want, &b, NULL), CARAT_OK);
+            assert_string_equal(a.data, b.data);
+            carat_json_free(messages);
+            carat_str_free(&a);
+            carat_str_free(&b);
+        }
+        return;
+    }
+    fail_msg("no question %s", id);
+}
+
+static void official_prompts(void **state)
+{
+    (void)state;
+    static const char *const editions_of[][2] = {{"local", "local_k5"},
+                                                 {"api", "api"},
+                                                 {"lm-eval", "lm_eval_plain"},
+                                                 {"lm-eval-chat", "lm_eval_chat"}};
+    char path[512], data[512], id[32];
+    shared_path(path, sizeof path, "prompts.jsonl");
+    if (!carat_is_file(path)) {
+        print_message("SKIP official prompts: no %s\n", path);
+        skip();
+    }
+    static const char *const tables[] = {"test-00000-of-00001.parquet", "test70.jsonl"};
+    for (size_t v = 0; v < 4; v++) {
+        shared_path(data, sizeof data, tables[v % 2]);
+        carat_eval e = {.data = data, .variant = editions_of[v][0]};
+        size_t n, count = 0;
+        void *s = opened(&e, &n);
+        assert_int_equal(n, v % 2 ? 70 : 12032);
+        FILE *f = fopen(path, "rbe");
+        char *line = NULL;
+        size_t cap = 0;
+        for (ssize_t len; (len = getline(&line, &cap, f)) > 0; count++) {
+            carat_json *row;
+            uint64_t number;
+            assert_int_equal(carat_json_parse(line, (size_t)len - 1, &row, NULL), CARAT_OK);
+            assert_int_equal(
+                carat_json_u64(carat_json_get(row, "question_id"), "", 0, 1 << 20, &number, NULL), CARAT_OK);
+            snprintf(id, sizeof id, "%u", (unsigned)number);
+            same_prompt(s, n, id, carat_json_get(row, editions_of[v][1]));
+            carat_json_free(row);
+        }
+        assert_int_equal(count, 14);
+        free(line);
+        fclose(f);
+        suite->close(s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(python_random), cmocka_unit_test(sample),
+                                       cmocka_unit_test(editions),      cmocka_unit_test(marks),
+                                       cmocka_unit_test(refusals),      cmocka_unit_test(official_prompts)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
