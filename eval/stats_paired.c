@@ -1,0 +1,282 @@
+/* Two runs, item by item: differences and ratios of means (stats.h).              SPDX-License-Identifier: Apache-2.0 */
+#include "eval/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "runtime/base/mem.h"
+#include "runtime/base/util.h"
+
+enum { MAX_KINDS = 32 };
+
+/* Sums over each cluster. */
+struct sums {
+    double *a, *b, *count; /* [clusters] */
+    size_t clusters;
+    double total_a, total_b;
+};
+
+static void sums_close(struct sums *s)
+{
+    carat_free(s->a);
+    carat_free(s->b);
+    carat_free(s->count);
+}
+
+static carat_status sums_open(const carat_pairs *p, struct sums *s, carat_err *err)
+{
+    *s = (struct sums){0};
+    for (size_t i = 0; i < p->n; i++)
+        s->clusters += i == 0 || p->cluster[i] != p->cluster[i - 1];
+    s->a = carat_alloc(s->clusters, sizeof(double), err);
+    s->b = carat_alloc(s->clusters, sizeof(double), err);
+    s->count = carat_alloc(s->clusters, sizeof(double), err);
+    if (!s->a || !s->b || !s->count) {
+        sums_close(s);
+        return CARAT_ENOMEM;
+    }
+    for (size_t i = 0, c = 0; i < p->n; i++) {
+        c += i > 0 && p->cluster[i] != p->cluster[i - 1];
+        s->a[c] += p->a[i];
+        s->b[c] += p->b[i];
+        s->count[c]++;
+        s->total_a += p->a[i];
+        s->total_b += p->b[i];
+    }
+    return CARAT_OK;
+}
+
+/* ---- the bootstrap ------------------------------------------------------------------------------------------- */
+
+/* Clusters with the same difference and the same size are of one kind: how often each kind comes up in a resample is multinomial,
+ * and a run of 12,032 questions has three kinds. */
+struct kinds {
+    double difference[MAX_KINDS], count[MAX_KINDS];
+    uint64_t of[MAX_KINDS]; /* clusters */
+    size_t n;
+};
+
+static bool find_kinds(const struct sums *s, struct kinds *k)
+{
+    k->n = 0;
+    for (size_t c = 0; c < s->clusters; c++) {
+        double d = s->b[c] - s->a[c];
+        size_t at = 0;
+        while (at < k->n && (k->difference[at] != d || k->count[at] != s->count[c]))
+            at++;
+        if (at == MAX_KINDS)
+            return false;
+        if (at == k->n) {
+            k->difference[at] = d;
+            k->count[at] = s->count[c];
+            k->of[at] = 0;
+            k->n++;
+        }
+        k->of[at]++;
+    }
+    return true;
+}
+
+/* A draw of a binomial by inversion of u, the outcomes taken in the order mode, mode + 1, mode - 1, mode + 2, ... */
+static uint64_t draw_binomial(uint64_t n, double p, double u)
+{
+    if (n == 0 || p <= 0)
+        return 0;
+    if (p >= 1)
+        return n;
+    uint64_t mode = (uint64_t)(((double)n + 1) * p), up, down;
+    if (mode > n)
+        mode = n;
+    double here = carat_binomial_pmf(mode, n, p), above = here, below = here, odds = p / (1 - p);
+    up = down = mode;
+    for (u -= here; u > 0 && (up < n || down > 0);) {
+        if (up < n) {
+            above *= (double)(n - up) / (double)(up + 1) * odds;
+            up++;
+            if ((u -= above) <= 0)
+                return up;
+        }
+        if (down > 0) {
+            below *= (double)down / (double)(n - down + 1) / odds;
+            down--;
+            if ((u -= below) <= 0)
+                return down;
+        }
+        if (above + below < 1e-300) /* what rounding left of u */
+            return mode;
+    }
+    return mode;
+}
+
+static double resample_kinds(const struct kinds *k, uint64_t clusters, uint64_t seed, uint64_t counter)
+{
+    double difference = 0, count = 0;
+    uint64_t left = clusters, of = clusters;
+    for (size_t i = 0; i < k->n && left; i++) {
+        double share = (double)k->of[i] / (double)of, u = carat_random_unit(seed, counter + i);
+        uint64_t times = i + 1 == k->n ? left : draw_binomial(left, share, u);
+        difference += k->difference[i] * (double)times;
+        count += k->count[i] * (double)times;
+        left -= times;
+        of -= k->of[i];
+    }
+    return difference / count;
+}
+
+static double resample_clusters(const struct sums *s, uint64_t seed, uint64_t counter)
+{
+    double difference = 0, count = 0;
+    for (size_t i = 0; i < s->clusters; i++) {
+        size_t c = carat_random(seed, counter + i) % s->clusters;
+        difference += s->b[c] - s->a[c];
+        count += s->count[c];
+    }
+    return difference / count;
+}
+
+static int rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static carat_status bootstrap(const struct sums *s, uint64_t seed, carat_difference *out, carat_err *err)
+{
+    double *draws = carat_alloc(CARAT_PAIRED_RESAMPLES, sizeof *draws, err);
+    struct kinds k;
+    if (!draws)
+        return CARAT_ENOMEM;
+    bool few = find_kinds(s, &k);
+    for (uint64_t r = 0; r < CARAT_PAIRED_RESAMPLES; r++)
+        draws[r] = few ? resample_kinds(&k, s->clusters, seed, r * MAX_KINDS)
+                       : resample_clusters(s, seed, r * s->clusters);
+    qsort(draws, CARAT_PAIRED_RESAMPLES, sizeof *draws, rising);
+    out->low = draws[(size_t)(0.025 * CARAT_PAIRED_RESAMPLES)];
+    out->high = draws[(size_t)(0.975 * CARAT_PAIRED_RESAMPLES) - 1];
+    carat_free(draws);
+    return CARAT_OK;
+}
+
+/* ---- differences --------------------------------------------------------------------------------------------- */
+
+/* Sum of squares over clusters of (b - ratio x a) - center x size, the two made-up items of +- sqrt(1/2) included for scores. */
+static double spread(const carat_pairs *p, const struct sums *s, double ratio, double center)
+{
+    double square = p->scores ? 1 + 2 * center * center : 0;
+    for (size_t c = 0; c < s->clusters; c++) {
+        double d = s->b[c] - ratio * s->a[c] - center * s->count[c];
+        square += d * d;
+    }
+    return square;
+}
+
+/* Standard error of that mean. */
+static double linear_error(const carat_pairs *p, const struct sums *s, double ratio, double center)
+{
+    double made = p->scores ? 2 : 0, clusters = (double)s->clusters + made;
+    return sqrt(spread(p, s, ratio, center) * clusters / (clusters - 1)) / ((double)p->n + made);
+}
+
+static void count_signs(const carat_pairs *p, const struct sums *s, carat_difference *out)
+{
+    out->exact = p->scores && s->clusters == p->n;
+    for (size_t i = 0; i < p->n; i++) {
+        double a = p->a[i], b = p->b[i];
+        out->gained += b > a;
+        out->lost += b < a;
+        if ((a != 0 && a != 1) || (b != 0 && b != 1))
+            out->exact = false;
+    }
+}
+
+carat_status carat_estimate_difference(const carat_pairs *p, carat_difference *out, carat_err *err)
+{
+    *out = (carat_difference){NAN, NAN, NAN, NAN, NAN, NAN, NAN, false, p->n, 0, 0, 0};
+    if (!p->n)
+        return CARAT_OK;
+    struct sums s;
+    carat_status st = sums_open(p, &s, err);
+    if (st)
+        return st;
+    double n = (double)p->n;
+    count_signs(p, &s, out);
+    out->clusters = s.clusters;
+    out->a = s.total_a / n;
+    out->b = s.total_b / n;
+    out->value = (s.total_b - s.total_a) / n;
+    if (s.clusters < 2)
+        goto out;
+    double center = p->scores ? (s.total_b - s.total_a) / (n + 2) : out->value;
+    out->error = linear_error(p, &s, 1, center);
+    double df = (double)s.clusters - 1, half = carat_student_quantile(0.975, df) * out->error;
+    if (out->exact)
+        out->p = carat_mcnemar(out->lost, out->gained);
+    else
+        out->p = out->error > 0 ? carat_student_p(center / out->error, df) : out->value == 0;
+    if ((st = bootstrap(&s, p->seed, out, err)))
+        goto out;
+    out->low = fmin(out->low, center - half);
+    out->high = fmax(out->high, center + half);
+    if (p->scores) {
+        out->low = fmax(out->low, -1);
+        out->high = fmin(out->high, 1);
+    }
+out:
+    sums_close(&s);
+    return st;
+}
+
+carat_status carat_estimate_ratio(const carat_pairs *p, carat_estimate *out, carat_err *err)
+{
+    *out = (carat_estimate){NAN, NAN, NAN, NAN, p->n};
+    if (!p->n)
+        return CARAT_OK;
+    struct sums s;
+    carat_status st = sums_open(p, &s, err);
+    if (st)
+        return st;
+    if (s.total_a > 0) {
+        out->value = s.total_b / s.total_a;
+        if (s.clusters > 1) {
+            out->error = linear_error(p, &s, out->value, 0) / (s.total_a / (double)p->n);
+            double half = carat_student_quantile(0.975, (double)s.clusters - 1) * out->error;
+            out->low = out->value - half;
+            out->high = out->value + half;
+        }
+    }
+    sums_close(&s);
+    return CARAT_OK;
+}
+
+/* ---- power --------------------------------------------------------------------------------------------------- */
+
+double carat_difference_power(const carat_difference *d, double size, double alpha)
+{
+    if (d->clusters < 2)
+        return NAN;
+    if (!d->exact)
+        return carat_power(size, d->error, alpha);
+    /* as many items differ as did here, or as many as such a difference needs */
+    double differ = fmax(size, ((double)(d->lost + d->gained) + 1) / ((double)d->n + 2));
+    return carat_mcnemar_power(d->n, (differ + size) / 2, (differ - size) / 2, alpha);
+}
+
+double carat_difference_detectable(const carat_difference *d, double alpha, double power)
+{
+    if (d->clusters < 2)
+        return NAN;
+    if (!d->exact)
+        return carat_detectable(d->error, alpha, power);
+    double low = 0, high = 1;
+    if (carat_difference_power(d, high, alpha) < power)
+        return NAN;
+    for (double guess = 2 * carat_detectable(d->error, alpha, power); high - low > 1e-3 * high;) {
+        double size = guess > low && guess < high ? guess : (low + high) / 2;
+        guess = NAN;
+        if (carat_difference_power(d, size, alpha) < power)
+            low = size;
+        else
+            high = size;
+    }
+    return high;
+}
