@@ -20,9 +20,9 @@ typedef struct carat_estimate {
     size_t n; /* observations */
 } carat_estimate;
 
-typedef struct carat_range {
+typedef struct carat_interval {
     double low, high;
-} carat_range;
+} carat_interval;
 
 /* Observations in clusters: value[i] belongs to cluster[i], which never falls. */
 typedef struct carat_observations {
@@ -50,10 +50,10 @@ double carat_binomial_cdf(uint64_t k, uint64_t n, double p); /* P(X <= k) */
 /* ---- counts --------------------------------------------------------------------------------------------------- */
 
 /* Wilson's score interval (1927) of a share of `right` in n. Of clustered observations: carat_wilson_mean. Both NaN for n = 0. */
-carat_range carat_wilson(double right, double n, double confidence);
+carat_interval carat_wilson(double right, double n, double confidence);
 /* The same for a mean in [0, 1] with a clustered standard error: n becomes value (1 - value) / error^2, the number of independent
  * observations that would have this error; where that says nothing (error 0 or NaN), n itself. */
-carat_range carat_wilson_mean(const carat_estimate *mean, double confidence);
+carat_interval carat_wilson_mean(const carat_estimate *mean, double confidence);
 /* McNemar's test, exact: two-sided p of `lost` against `gained` among the items that differ (binomial, 1/2). */
 double carat_mcnemar(uint64_t lost, uint64_t gained);
 /* The probability that this test finds p <= alpha, exactly, over n pairs of which a share `lost` and a share `gained` differ. */

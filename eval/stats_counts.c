@@ -6,16 +6,16 @@
 
 #include "runtime/base/mem.h"
 
-carat_range carat_wilson(double right, double n, double confidence)
+carat_interval carat_wilson(double right, double n, double confidence)
 {
     if (!(n > 0))
-        return (carat_range){NAN, NAN};
+        return (carat_interval){NAN, NAN};
     double z = carat_normal_quantile(0.5 + confidence / 2), p = right / n, z2 = z * z / n;
     double middle = (p + z2 / 2) / (1 + z2), half = z / (1 + z2) * sqrt(p * (1 - p) / n + z2 / (4 * n));
-    return (carat_range){p <= 0 ? 0 : middle - half, p >= 1 ? 1 : middle + half};
+    return (carat_interval){p <= 0 ? 0 : middle - half, p >= 1 ? 1 : middle + half};
 }
 
-carat_range carat_wilson_mean(const carat_estimate *mean, double confidence)
+carat_interval carat_wilson_mean(const carat_estimate *mean, double confidence)
 {
     double n = (double)mean->n, v = mean->value, effective = v * (1 - v) / (mean->error * mean->error);
     if (isfinite(effective) && effective > 0)
