@@ -1,38 +1,16 @@
-# What the live parity tests share: running carat, counting, references.              SPDX-License-Identifier: Apache-2.0
+# What the live parity tests share: references, and what tally.py has.                   SPDX-License-Identifier: Apache-2.0
 import json
-import os
-import subprocess
-import time
 
 import torch
 from safetensors.torch import save_file
 
+import tally
 import tiny
+from tally import CARAT, carat, check, counts, skip  # noqa: F401: for those who import this
 
-CARAT = os.environ.get("CARAT", "build/carat")
 TOLERANCE = 1e-4
 ROUTER_MARGIN = 3e-5  # relative; the f32 runs differ by a tenth of it
 hf = tiny.script("hf-reference")
-counts = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-def check(ok, what):
-    counts["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAIL {what}", flush=True)
-    return ok
-
-
-def skip(what):
-    counts["skipped"] += 1
-    print(f"SKIP {what}", flush=True)
-
-
-def carat(*args, ok=(0,)):
-    p = subprocess.run([CARAT, *map(str, args)], capture_output=True, text=True)
-    if p.returncode not in ok:
-        raise RuntimeError(f"carat {' '.join(map(str, args))[:200]}: exit {p.returncode}: {p.stderr.strip()[:300]}")
-    return p.stdout
 
 
 def parity(model, file, *more):
@@ -71,14 +49,6 @@ def make_reference(path, spec, n, file):
 
 
 def main(*parts):
-    """Runs the parts, prints the counts that tests/run reads; the exit code."""
-    torch.set_num_threads(1)  # tiny products: a second thread would only wait
-    start = time.time()
-    for part in parts:
-        try:
-            part()
-        except (RuntimeError, ValueError, OSError, subprocess.CalledProcessError) as e:
-            check(False, f"{part.__name__}: {e}")
-    print(f"{time.time() - start:.0f} s")
-    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    return 1 if counts["failed"] else 0
+    """tally.main; torch computes with one thread: the products are tiny, a second one would only wait."""
+    torch.set_num_threads(1)
+    return tally.main(*parts)

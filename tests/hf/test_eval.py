@@ -8,7 +8,6 @@ weights decoded by `carat convert`), the statistics by numpy.
 """
 import json
 import os
-import subprocess
 import tempfile
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,25 +17,16 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
-ROOT = os.environ.get("ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CARAT = os.environ.get("CARAT") or os.path.join(ROOT, "build", "carat")
+import tally
+from tally import ROOT, carat, check
+
 DEMO = os.path.join(ROOT, "datasets", "demo")
 MODEL = os.path.join(DEMO, "model")
 BOS, CONTEXT, STRIDE, LIMIT = 2, 128, 97, 6
-results = [0, 0]
-
-
-def check(name, ok, detail=""):
-    results[not ok] += 1
-    print(f"{'ok' if ok else 'not ok'} {name} {detail}", flush=True)
 
 
 def near(name, got, want, tolerance):
-    check(name, abs(got - want) <= tolerance * max(1, abs(want)), f"{got:.9g} {want:.9g}")
-
-
-def carat(*args):
-    return subprocess.run([CARAT, *args], check=True, capture_output=True, text=True).stdout
+    check(abs(got - want) <= tolerance * max(1, abs(want)), f"{name}: {got:.9g}, should be {want:.9g}")
 
 
 def evaluate(*args):
@@ -96,14 +86,13 @@ def plain_text(tokenizer, hf, tmp):
     near("nll_per_token", r["nll_per_token"]["value"], x.mean(), 1e-5)
     near("perplexity", r["perplexity"]["value"], np.exp(x.mean()), 1e-5)
     near("cluster-robust error", r["nll_per_token"]["stderr"], cluster_error(x, c), 1e-6)
-    check("scored once each", r["perplexity"]["n"] == len(x) == len(set(range(len(x)))), str(len(x)))
+    check(r["perplexity"]["n"] == len(x), f"scored once each: {len(x)}")
     width = 1.96 * r["nll_per_token"]["stderr"]
-    check("the bootstrap interval is about the normal one",
-          0.5 < (r["nll_per_token"]["high"] - r["nll_per_token"]["low"]) / (2 * width) < 1.5)
+    check(0.5 < (r["nll_per_token"]["high"] - r["nll_per_token"]["low"]) / (2 * width) < 1.5, "the bootstrap interval is about the normal one")
     scored = tokenizer.decode([i for ids, f in wins for i in ids[f:]], skip_special_tokens=False).encode()
     near("bits_per_byte", r["bits_per_byte"]["value"], x.sum() / np.log(2) / len(scored), 1e-5)
     whole = evaluate(MODEL, "--suite", "perplexity", "--data", f"perplexity={DEMO}/heldout.txt", "-c", "512", "--numerics", "int8")
-    check("every token of the text is scored", whole["perplexity"]["perplexity"]["n"] == len(ids))
+    check(whole["perplexity"]["perplexity"]["n"] == len(ids), "every token of the text is scored")
     return wins, common
 
 
@@ -119,18 +108,18 @@ def divergence(hf, wins, common, tmp):
         same.append((p.argmax(-1) == q.argmax(-1)).numpy())
     kld, same = np.concatenate(kld), np.concatenate(same)
     near("kld_mean", r["kld_mean"]["value"], kld.mean(), 1e-6)
-    check("kld_mean, relative", abs(r["kld_mean"]["value"] / kld.mean() - 1) < 1e-3)
+    check(abs(r["kld_mean"]["value"] / kld.mean() - 1) < 1e-3, "kld_mean, relative")
     for name, q in (("kld_median", 0.5), ("kld_p99", 0.99), ("kld_p999", 0.999), ("kld_max", 1)):
-        check(name, abs(r[name]["value"] / quantile(kld, q) - 1) < 1e-2, f"{r[name]['value']:.6g} {quantile(kld, q):.6g}")
+        check(abs(r[name]["value"] / quantile(kld, q) - 1) < 1e-2, f"{name}: {r[name]['value']:.6g} {quantile(kld, q):.6g}")
     near("top1_agreement", r["top1_agreement"]["value"], same.mean(), 2 / len(same))
     ratio = np.exp((nlls(other, wins) - nlls(hf, wins)).mean())
     near("perplexity_ratio", r["perplexity_ratio"]["value"], ratio, 1e-5)
     compact = os.path.join(tmp, "demo.kld")
     floor = evaluate(MODEL, "--suite", "kld", "--write-reference", compact, *common)["kld"]["coding_kld"]["value"]
     again = evaluate(packed, "--suite", "kld", "--reference", compact, *common)["kld"]["kld_mean"]["value"]
-    check("a compact reference gives the same mean", abs(again / kld.mean() - 1) < 0.01 and floor < 1e-5, f"{again:.6g} {floor:.3g}")
+    check(abs(again / kld.mean() - 1) < 0.01 and floor < 1e-5, f"a compact reference gives the same mean: {again:.6g} {floor:.3g}")
     none = evaluate(MODEL, "--suite", "kld", "--reference", MODEL, *common)["kld"]["kld_max"]["value"]
-    check("nothing diverges from itself", none < 1e-12, str(none))
+    check(none < 1e-12, f"nothing diverges from itself: {none}")
 
 
 def chat(tokenizer, hf, tmp):
@@ -151,17 +140,16 @@ def chat(tokenizer, hf, tmp):
     r = evaluate(MODEL, "--suite", "perplexity", "--data", f"perplexity={path}", "-c", "1024")["perplexity"]
     x = nlls(hf, wins)
     near("replies alone are scored", r["nll_per_token"]["value"], x.mean(), 1e-5)
-    check("and their closing token", r["nll_per_token"]["n"] == len(x), str(len(x)))
+    check(r["nll_per_token"]["n"] == len(x), f"and their closing token: {len(x)}")
 
 
-def main():
+def all_numbers():
     tokenizer, hf = Tokenizer.from_file(os.path.join(MODEL, "tokenizer.json")), load(MODEL)
     with tempfile.TemporaryDirectory() as tmp:
         wins, common = plain_text(tokenizer, hf, tmp)
         divergence(hf, wins, common, tmp)
         chat(tokenizer, hf, tmp)
-    print(f"{results[0]} passed, {results[1]} failed")
-    return 1 if results[1] else 0
 
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    raise SystemExit(tally.main(all_numbers))

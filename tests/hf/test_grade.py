@@ -13,16 +13,10 @@ import re
 import subprocess
 import sys
 
-ROOT = os.environ.get("ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CARAT = os.environ.get("CARAT") or os.path.join(ROOT, "build", "carat")
+import tally
+from tally import CARAT, ROOT, check, skip
+
 SAMPLES = os.path.join(ROOT, "..", "shared", "data", "eval")
-counts = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-def check(ok, what):
-    counts["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAIL {what}", flush=True)
 
 
 def grade(suite, rows, variant):
@@ -97,8 +91,7 @@ def letters(r, n):
 
 def samples():
     if not os.path.isdir(SAMPLES):
-        counts["skipped"] += 1
-        print("SKIP samples with official verdicts: no ../shared/data/eval")
+        skip("samples with official verdicts: no ../shared/data/eval")
         return
     rows = [json.loads(x) for x in open(os.path.join(SAMPLES, "mrcr", "pairs.jsonl"))]
     means = json.load(open(os.path.join(SAMPLES, "mrcr", "expected.json")))["mean_in_file_order_hex"]
@@ -117,16 +110,14 @@ def samples():
         check(g["pred"] == row["pred_last"], f"mmlu-pro last {row['output'][-60:]!r}: {g}")
 
 
-def main():
+def compare():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     r = random.Random(seed)
     print(f"seed {seed}")
     ratios(r, 1500)
     letters(r, 4000)
     samples()
-    print(", ".join(f"{n} {k}" for k, n in counts.items()))
-    return 1 if counts["failed"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tally.main(compare))

@@ -30,9 +30,10 @@ import transformers
 from safetensors.torch import load_file
 from transformers import CompressedTensorsConfig
 
+import tally
 import tiny
+from tally import CARAT, check
 
-CARAT = os.environ.get("CARAT", "build/carat")
 TOLERANCE = 1e-4
 WAYS = [
     ["--scheme", "int8"],
@@ -50,14 +51,6 @@ WAYS = [
     ["--scheme", "int4-g16", "--embeddings", "int8", "--ple", "int8"],
     ["--scheme", "f32"],
 ]
-counts = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-def check(ok, what):
-    counts["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAIL {what}", flush=True)
-    return ok
 
 
 def carat(*args):
@@ -183,16 +176,14 @@ def configuration(seed, family, dtype, ways):
                 check(False, f"{label}: {type(e).__name__}: {str(e)[:400]}")
 
 
-def main():
+def all_ways():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     for seed in range(n):
         for family in ("e2b", "e4b", "31b"):
             configuration(100 + seed, family, "bfloat16", WAYS)
     configuration(200, "e2b", "float16", WAYS[:4])
     configuration(201, "31b", "float32", WAYS[1:4])
-    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    return 1 if counts["failed"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tally.main(all_ways))

@@ -129,7 +129,7 @@ def packed_experts(way, work, i):
     print(f"# {len(modules)} packed modules decoded", flush=True)
 
 
-def main():
+def all_members():
     members = sys.argv[1:] or ["e2b", "e4b", "12b", "31b", "26b"]
     tiny.script("hf-reference")  # repairs transformers' drafters
     for member in members:
@@ -146,9 +146,7 @@ def main():
     for member in {"e2b", "31b", "12b"} & set(members):
         with tempfile.TemporaryDirectory(prefix="carat-hf-") as work:
             run_member(member, WAYS[member][:1], work, "--text-only")
-    print(f"{t.counts['passed']} passed, {t.counts['failed']} failed, {t.counts['skipped']} skipped")
-    return 1 if t.counts["failed"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(t.tally.main(all_members))

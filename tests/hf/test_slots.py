@@ -19,16 +19,10 @@ import tempfile
 import torch
 import transformers as hf
 
-CARAT = os.environ.get("CARAT", "build/carat")
-passed = failed = skipped = 0
+import tally
+from tally import CARAT, check
+
 S, F = "sliding_attention", "full_attention"
-
-
-def check(ok, what):
-    global passed, failed
-    passed, failed = passed + bool(ok), failed + (not ok)
-    if not ok:
-        print(f"FAIL {what}", flush=True)
 
 
 def text(hidden, layers, wide, heads, kv, **more):
@@ -143,14 +137,12 @@ def run_one(member, folder):
         spoil(folder, config, tensors, r)
 
 
-def main():
+def whole_family():
     let_all_layers_share()
     for member in MEMBERS:
         with tempfile.TemporaryDirectory() as folder:
             run_one(member, folder)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tally.main(whole_family))

@@ -18,16 +18,10 @@ import tempfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROOT = os.environ.get("ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CARAT = os.environ.get("CARAT") or os.path.join(ROOT, "build", "carat")
+import tally
+from tally import CARAT, ROOT, check, skip
+
 SAMPLES = os.path.join(ROOT, "..", "shared", "data", "eval")
-counts = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-def check(ok, what):
-    counts["passed" if ok else "failed"] += 1
-    if not ok:
-        print(f"FAIL {what}", flush=True)
 
 
 def cat(path):
@@ -111,8 +105,7 @@ def texts(r, n, folder):
 
 def samples():
     if not os.path.isdir(SAMPLES):
-        counts["skipped"] += 1
-        print("SKIP the hub's own files: no ../shared/data/eval")
+        skip("the hub's own files: no ../shared/data/eval")
         return
     for name in ("mmlu_pro/test-00000-of-00001.parquet", "mmlu_pro/validation-00000-of-00001.parquet", "mrcr/conversations.parquet"):
         path = os.path.join(SAMPLES, name)
@@ -133,7 +126,7 @@ def golden():
         f.writelines(json.dumps(x, ensure_ascii=False) + "\n" for x in rows)
 
 
-def main():
+def compare():
     if sys.argv[1:] == ["--golden"]:
         return golden()
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
@@ -143,9 +136,7 @@ def main():
         parquet(r, 120, folder)
         texts(r, 60, folder)
     samples()
-    print(", ".join(f"{n} {k}" for k, n in counts.items()))
-    return 1 if counts["failed"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tally.main(compare))
