@@ -75,22 +75,6 @@ void carat_weight_scheme(const carat_weight *w, char out[16])
         snprintf(out, 16, "int%d-g%u", w->format->bits, (unsigned)w->group);
 }
 
-carat_status carat_weight_check_scales(const carat_weight *w, const char *base, carat_err *err)
-{
-    if (!w->scale)
-        return CARAT_OK;
-    for (uint64_t r = 0; r < w->rows; r++) {
-        for (uint64_t g = 0; g < w->groups; g++) {
-            float s = carat_weight_scale(w, r, g);
-            if (!(s >= 0 && s <= 3.4028234e38f))
-                return carat_fail(err, CARAT_EFORMAT,
-                                  "tensor %s.weight_scale: row %" PRIu64 ", group %" PRIu64 " is %g", base, r,
-                                  g, (double)s);
-        }
-    }
-    return CARAT_OK;
-}
-
 /* ---- finding it --------------------------------------------------------------------------------------------- */
 
 /* Indices into finder.part, in the order of `suffixes`. */

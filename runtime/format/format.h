@@ -63,12 +63,9 @@ void carat_weight_scheme(const carat_weight *w, char out[16]);
  *     BASE.weight I8 + BASE.weight_scale            compressed-tensors int-quantized
  *     BASE.weight_packed I32 + .weight_scale + .weight_shape    compressed-tensors pack-quantized, symmetric, 4 or 8 bits
  * and checks shapes against rows x cols (0: take what is there). Absent: CARAT_OK and out->format == NULL. Asymmetric
- * (weight_zero_point), weight_g_idx, other bit widths: refused by name. (Scale values are checked by carat_weight_check_scales, not
- * here: finding reads no data.) */
+ * (weight_zero_point), weight_g_idx, other bit widths: refused by name. Reads no data: a scale
+ * that is no number shows in what is computed with it. */
 carat_status carat_weight_find(const carat_store *s, const char *base, uint64_t rows, uint64_t cols,
                                carat_weight *out, carat_err *err);
-
-/* Are all scales finite and not negative? Reads every scale of w (none: CARAT_OK); the error names the first that is not. */
-carat_status carat_weight_check_scales(const carat_weight *w, const char *base, carat_err *err);
 
 #endif

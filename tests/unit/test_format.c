@@ -139,23 +139,6 @@ static void decodes_any_stretch_of_columns(void **state)
     free(s);
 }
 
-static void bad_scales_are_named(void **state)
-{
-    (void)state;
-    sample *s = calloc(1, sizeof *s);
-    carat_err err = {0};
-    s->w = (carat_weight){.format = &carat_format_int4, .data = s->bytes + 1, .rows = ROWS, .cols = COLS};
-    make_integer(s, 32, CARAT_DT_F32);
-    assert_int_equal(carat_weight_check_scales(&s->w, "m", &err), CARAT_OK);
-    const float bad[] = {NAN, INFINITY, -1};
-    for (int i = 0; i < 3; i++) {
-        put_scale(s, 4, bad[i]);
-        carat_status status = carat_weight_check_scales(&s->w, "m", &err);
-        assert_fails(status, CARAT_EFORMAT, &err, "m.weight_scale: row 1, group 1");
-    }
-    free(s);
-}
-
 /* ---- finding matrices in a store */
 
 #define T(name, dtype, shape, from, to)                                                                      \
@@ -291,7 +274,6 @@ int main(void)
         cmocka_unit_test(registry_is_sound),
         cmocka_unit_test(packs_as_compressed_tensors),
         cmocka_unit_test(decodes_any_stretch_of_columns),
-        cmocka_unit_test(bad_scales_are_named),
         cmocka_unit_test(finds_each_way_of_storing),
         cmocka_unit_test(refuses_what_it_cannot_mean),
     };
