@@ -1,10 +1,486 @@
-/* The backend that asks a server in OpenAI's protocol (backend.h).                 SPDX-License-Identifier: Apache-2.0 */
-#include "eval/backend.h"
+/* The backend that asks a server in OpenAI's protocol: settings and requests.      SPDX-License-Identifier: Apache-2.0
+ *
+ * Source: OpenAI's API reference (chat completions, completions), vLLM's and llama.cpp's servers for what they add. */
+#include "eval/backends/openai.h"
 
-const char carat_openai_settings[] = "";
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-carat_status carat_backend_openai(const carat_openai_options *o, carat_backend *out, carat_err *err)
+#include "eval/backends/openai_reply.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/util.h"
+
+/* ---- settings ------------------------------------------------------------------------------------------------ */
+
+const char carat_openai_settings[] =
+    "Settings of an endpoint (NAME=VALUE; times in seconds):\n"
+    "  stream=on|off      ask for a stream, which shows when the first token comes (on)\n"
+    "  thinking=template|reasoning|none   say whether to think by chat_template_kwargs.enable_thinking "
+    "(vLLM, "
+    "llama.cpp;\n"
+    "                     the default), by `reasoning` (OpenRouter), or not at all\n"
+    "  limit=max_tokens|max_completion_tokens   the member that bounds a reply (max_tokens)\n"
+    "  connect=10 first=600 stall=120 total=7200   until there is a connection; until the first byte of a "
+    "reply; between\n"
+    "                     its bytes; for a question with all its tries\n"
+    "  tries=5 backoff=1 wait=300   tries of a question; the wait before the second, doubled for each "
+    "further "
+    "one, drawn\n"
+    "                     between half of it and all; the longest wait, also for a Retry-After\n"
+    "Tried again: no connection, a broken or late one, 408, 409, 425, 429 and 5xx (Retry-After is heeded), a "
+    "reply that is\n"
+    "not whole or cannot be read. Not tried again: 400, 401, 403, 404, 422 and the like. A question without "
+    "a "
+    "whole reply is\n"
+    "not measured, never wrong. After 16 of them in a row each further one is tried once, until one is "
+    "answered.\n";
+
+struct number_setting {
+    const char *name;
+    double *to;
+    double low, high;
+};
+
+static carat_status set_number(const struct number_setting *s, const char *value, carat_err *err)
 {
-    (void)out;
-    return carat_fail(err, CARAT_ESUPPORT, "%s: endpoints are not served yet", o->url);
+    char *end;
+    double v = strtod(value, &end);
+    if (!*value || *end || !(v >= s->low && v <= s->high))
+        return carat_fail(err, CARAT_EUSAGE, "%s=%s: a number from %g to %g", s->name, value, s->low,
+                          s->high);
+    *s->to = v;
+    return CARAT_OK;
+}
+
+struct choice_setting {
+    const char *name, *choices[4];
+};
+
+/* The number of the choice that value is. */
+static carat_status set_choice(const struct choice_setting *s, const char *value, int *out, carat_err *err)
+{
+    carat_str known = CARAT_STR_INIT;
+    for (int i = 0; s->choices[i]; i++) {
+        if (strcmp(value, s->choices[i]) == 0) {
+            *out = i;
+            carat_str_free(&known);
+            return CARAT_OK;
+        }
+        carat_str_printf(&known, "%s%s", i ? ", " : "", s->choices[i]);
+    }
+    carat_status st = carat_fail(err, CARAT_EUSAGE, "%s=%s: one of %s", s->name, value, known.data);
+    carat_str_free(&known);
+    return st;
+}
+
+static carat_status set(carat_oai *o, const char *setting, carat_err *err)
+{
+    static const struct choice_setting choices[] = {
+        {"stream", {"off", "on"}},
+        {"thinking", {"template", "reasoning", "none"}},
+        {"limit", {"max_tokens", "max_completion_tokens"}},
+    };
+    double tries = o->tries;
+    const struct number_setting numbers[] = {{"connect", &o->limit.connect, 0.01, 3600},
+                                             {"first", &o->limit.first, 0.01, 1e6},
+                                             {"stall", &o->limit.stall, 0.01, 1e6},
+                                             {"total", &o->limit.total, 0.01, 1e6},
+                                             {"tries", &tries, 1, 100},
+                                             {"backoff", &o->backoff, 0, 3600},
+                                             {"wait", &o->wait_most, 0, 1e6}};
+    size_t n = strcspn(setting, "=");
+    int chosen = 0;
+    carat_status st;
+    for (size_t i = 0; setting[n] && i < sizeof choices / sizeof *choices; i++)
+        if (strlen(choices[i].name) == n && strncmp(setting, choices[i].name, n) == 0) {
+            if ((st = set_choice(&choices[i], setting + n + 1, &chosen, err)))
+                return st;
+            if (i == 0)
+                o->stream = chosen;
+            else if (i == 1)
+                o->thinking = (carat_oai_thinking)chosen;
+            else
+                o->limit_name = choices[i].choices[chosen];
+            return CARAT_OK;
+        }
+    for (size_t i = 0; setting[n] && i < sizeof numbers / sizeof *numbers; i++)
+        if (strlen(numbers[i].name) == n && strncmp(setting, numbers[i].name, n) == 0) {
+            st = set_number(&numbers[i], setting + n + 1, err);
+            o->tries = (uint32_t)tries;
+            return st;
+        }
+    return carat_fail(err, CARAT_EUSAGE,
+                      "%s: NAME=VALUE; names are stream, thinking, limit, connect, first, stall, total, "
+                      "tries, backoff, wait",
+                      setting);
+}
+
+/* ---- the key ------------------------------------------------------------------------------------------------- */
+
+static carat_status read_key(carat_oai *o, carat_err *err)
+{
+    static const char *const variables[] = {"CARAT_API_KEY", "OPENAI_API_KEY"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *key = getenv(variables[i]);
+        if (!key || !*key)
+            continue;
+        for (const char *p = key; *p; p++)
+            if (*p <= ' ' || *p > '~')
+                return carat_fail(
+                    err, CARAT_EUSAGE,
+                    "%s holds a blank, a line break or a character beyond ASCII: that is no key",
+                    variables[i]);
+        o->key = strdup(key);
+        return o->key ? CARAT_OK : carat_fail(err, CARAT_ENOMEM, "out of memory for a key");
+    }
+    return CARAT_OK;
+}
+
+void carat_oai_hide(const carat_oai *o, carat_str *text)
+{
+    char *at;
+    size_t n = o->key ? strlen(o->key) : 0;
+    if (n < 4)
+        return;
+    while ((at = strstr(text->data, o->key))) {
+        memcpy(at, "***", 3);
+        memmove(at + 3, at + n, strlen(at + n) + 1);
+        text->len -= n - 3;
+    }
+}
+
+bool carat_oai_betrays(const carat_oai *o, const char *text)
+{
+    enum { SECRET = 12 };
+    return text && o->key && strlen(o->key) >= SECRET && strstr(text, o->key);
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------ */
+
+/* Begins a member, unless the user sets it. */
+static bool key(const carat_oai *o, carat_jw *w, const char *name)
+{
+    for (const carat_json *n = carat_json_first(o->extra_tree); n; n = carat_json_next(n))
+        if (strcmp(carat_json_key(n), name) == 0)
+            return false;
+    carat_jw_key(w, name);
+    return true;
+}
+
+static void put_sampler(const carat_oai *o, carat_jw *w, const carat_sampler *s)
+{
+    const struct {
+        const char *name;
+        double value;
+        bool wanted;
+    } member[] = {
+        {"temperature", s->temperature, true},
+        {"top_p", s->top_p, s->temperature > 0 && s->top_p > 0},
+        /* not sent they would be the server's own, as in its generation_config.json */
+        {"top_k", s->top_k, s->temperature > 0 && (s->top_k || o->thinking != CARAT_OAI_SILENT)},
+        {"min_p", s->min_p, s->temperature > 0 && (s->min_p > 0 || o->thinking != CARAT_OAI_SILENT)},
+        {"repetition_penalty", s->repetition_penalty,
+         s->repetition_penalty > 0 && s->repetition_penalty != 1},
+        {"presence_penalty", s->presence_penalty, s->presence_penalty != 0},
+        {"frequency_penalty", s->frequency_penalty, s->frequency_penalty != 0}};
+    for (size_t i = 0; i < sizeof member / sizeof *member; i++)
+        if (member[i].wanted && key(o, w, member[i].name))
+            carat_jw_f64(w, member[i].value);
+    if (key(o, w, "seed"))
+        carat_jw_u64(w, s->seed & 0x7fffffff); /* some servers take 31 bits */
+}
+
+static void put_thinking(const carat_oai *o, bool thinking, carat_str *out)
+{
+    const char *word = thinking ? "true" : "false";
+    if (o->thinking == CARAT_OAI_TEMPLATE)
+        carat_str_printf(out, ",\"chat_template_kwargs\":{\"enable_thinking\":%s%s%s}", word,
+                         *o->template_extra ? "," : "", o->template_extra);
+    else if (o->thinking == CARAT_OAI_REASONING)
+        carat_str_printf(out, ",\"reasoning\":{\"enabled\":%s}", word);
+}
+
+/* Stop strings act in the final channel only, so that a server may be told of them only where there is no other. */
+static void put_stop(const carat_oai *o, carat_jw *w, const carat_question *q)
+{
+    enum { MOST = 4 }; /* more are refused by some; carat looks for all of them in any case */
+    if (!q->prompt || !q->n_stop || !key(o, w, "stop"))
+        return;
+    carat_jw_open(w, '[');
+    for (size_t i = 0; i < q->n_stop && i < MOST; i++)
+        carat_jw_text(w, q->stop[i]);
+    carat_jw_close(w);
+}
+
+carat_status carat_oai_body(const carat_oai *o, const carat_question *q, carat_str *out, carat_err *err)
+{
+    carat_str_clear(out);
+    carat_jw w = carat_jw_begin(out);
+    carat_jw_open(&w, '{');
+    carat_jw_key(&w, "model");
+    carat_jw_text(&w, o->model);
+    if (q->max_new && key(o, &w, o->limit_name))
+        carat_jw_u64(&w, q->max_new);
+    put_sampler(o, &w, &q->sampler);
+    put_stop(o, &w, q);
+    if (o->stream) {
+        carat_jw_key(&w, "stream");
+        carat_jw_bool(&w, true);
+        if (key(o, &w, "stream_options")) {
+            carat_jw_open(&w, '{');
+            carat_jw_key(&w, "include_usage");
+            carat_jw_bool(&w, true);
+            carat_jw_close(&w);
+        }
+    }
+    if (q->prompt) {
+        carat_jw_key(&w, "prompt");
+        carat_jw_text(&w, q->prompt);
+    }
+    carat_jw_close(&w);
+    if (out->failed)
+        return carat_str_check(out, err);
+    out->len--; /* the brace: what is JSON already goes in as it is */
+    if (q->messages) {
+        carat_str_puts(out, ",\"messages\":");
+        carat_str_puts(out, q->messages);
+        put_thinking(o, q->thinking, out);
+    }
+    if (*o->extra) {
+        carat_str_putc(out, ',');
+        carat_str_puts(out, o->extra);
+    }
+    carat_str_putc(out, '}');
+    return carat_str_check(out, err);
+}
+
+/* ---- extra members ------------------------------------------------------------------------------------------- */
+
+/* What stands between the braces of an object's text. */
+static carat_status inside(const char *text, size_t len, char **out, carat_err *err)
+{
+    const char *open = memchr(text, '{', len), *close = text + len;
+    while (close > open && *--close != '}')
+        ;
+    *out = strndup(open + 1, (size_t)(close - open - 1));
+    return *out ? CARAT_OK : carat_fail(err, CARAT_ENOMEM, "out of memory for --extra-body");
+}
+
+/* chat_template_kwargs of the user's join our own. */
+static carat_status take_template_extra(carat_oai *o, carat_err *err)
+{
+    carat_str text = CARAT_STR_INIT;
+    const carat_json *t = carat_json_get(o->extra_tree, "chat_template_kwargs");
+    if (!t || o->thinking != CARAT_OAI_TEMPLATE) {
+        o->template_extra = strdup("");
+        return o->template_extra ? CARAT_OK : carat_fail(err, CARAT_ENOMEM, "out of memory");
+    }
+    if (!carat_json_is_object(t) || carat_json_get(t, "enable_thinking"))
+        return carat_fail(err, CARAT_EUSAGE,
+                          "--extra-body: chat_template_kwargs is an object without enable_thinking, which "
+                          "--thinking sets");
+    carat_status st = carat_json_print(t, &text, err);
+    if (!st && carat_json_count(t))
+        st = inside(text.data, text.len, &o->template_extra, err);
+    else if (!st && !(o->template_extra = strdup("")))
+        st = carat_fail(err, CARAT_ENOMEM, "out of memory");
+    carat_json_remove(o->extra_tree, "chat_template_kwargs");
+    carat_str_free(&text);
+    return st;
+}
+
+static carat_status take_extra(carat_oai *o, const char *text, carat_err *err)
+{
+    static const char *const ours[] = {"model", "messages", "prompt", "stream", "n", "reasoning"};
+    carat_str rest = CARAT_STR_INIT;
+    carat_status st = carat_json_parse(text, strlen(text), &o->extra_tree, err);
+    if (st)
+        return carat_fail_in(err, CARAT_EUSAGE, "--extra-body");
+    if (!carat_json_is_object(o->extra_tree))
+        return carat_fail(err, CARAT_EUSAGE,
+                          "--extra-body: a JSON object: '{\"skip_special_tokens\": false}'");
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (carat_json_get(o->extra_tree, ours[i]) &&
+            (strcmp(ours[i], "reasoning") != 0 || o->thinking == CARAT_OAI_REASONING))
+            return carat_fail(err, CARAT_EUSAGE, "--extra-body: %s is carat's own", ours[i]);
+    if ((st = take_template_extra(o, err)) || (st = carat_json_print(o->extra_tree, &rest, err)))
+        goto out;
+    if (carat_json_count(o->extra_tree))
+        st = inside(rest.data, rest.len, &o->extra, err);
+    else if (!(o->extra = strdup("")))
+        st = carat_fail(err, CARAT_ENOMEM, "out of memory");
+out:
+    carat_str_free(&rest);
+    return st;
+}
+
+/* ---- the backend --------------------------------------------------------------------------------------------- */
+
+static void describe(void *self, carat_str *out)
+{
+    const carat_oai *o = self;
+    carat_str_printf(out, "%s at %s, OpenAI's protocol", o->model, o->url);
+}
+
+static carat_status pin(void *self, carat_jw *w, carat_err *err)
+{
+    static const char *const thinking[] = {"chat_template_kwargs", "reasoning", "none"};
+    const carat_oai *o = self;
+    (void)err;
+    carat_jw_key(w, "protocol");
+    carat_jw_text(w, "openai");
+    carat_jw_key(w, "endpoint");
+    carat_jw_text(w, o->url);
+    carat_jw_key(w, "endpoint_model");
+    carat_jw_text(w, o->model);
+    carat_jw_key(w, "thinking_member");
+    carat_jw_text(w, thinking[o->thinking]);
+    if (*o->extra || *o->template_extra) {
+        carat_jw_key(w, "extra_body");
+        carat_jw_text(w, o->extra);
+        carat_jw_key(w, "extra_chat_template_kwargs");
+        carat_jw_text(w, o->template_extra);
+    }
+    return CARAT_OK;
+}
+
+static void close_openai(void *self)
+{
+    carat_oai *o = self;
+    if (o->key)
+        memset(o->key, 0, strlen(o->key));
+    char *texts[] = {o->url, o->url_chat, o->url_plain,      o->model,
+                     o->key, o->extra,    o->template_extra, o->tokenizer_path};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(texts[i]);
+    carat_json_free(o->extra_tree);
+    carat_tokenizer_close(o->tokenizer);
+    carat_free(o);
+}
+
+static carat_status take_url(carat_oai *o, const char *url, carat_err *err)
+{
+    carat_str s = CARAT_STR_INIT;
+    size_t n = strlen(url);
+    carat_status st = carat_http_check_url(url, err);
+    if (st)
+        return st;
+    if (strpbrk(url, "?# "))
+        return carat_fail(err, CARAT_EUSAGE,
+                          "%s: an address without ?, # and blanks, such as http://host:8000/v1", url);
+    while (n && url[n - 1] == '/')
+        n--;
+    carat_str_add(&s, url, n);
+    o->url = carat_str_take(&s);
+    carat_str_printf(&s, "%.*s/chat/completions", (int)n, url);
+    o->url_chat = carat_str_take(&s);
+    carat_str_printf(&s, "%.*s/completions", (int)n, url);
+    o->url_plain = carat_str_take(&s);
+    return o->url && o->url_chat && o->url_plain
+               ? CARAT_OK
+               : carat_fail(err, CARAT_ENOMEM, "out of memory for an address");
+}
+
+/* ---- is anybody there? --------------------------------------------------------------------------------------- */
+
+typedef struct greeting {
+    bool done;
+    int status;
+    carat_http_trouble trouble;
+    carat_str said;
+} greeting;
+
+static bool greeted_data(void *ctx, const char *bytes, size_t n)
+{
+    greeting *g = ctx;
+    carat_str_add(&g->said, bytes, n);
+    return !g->said.failed;
+}
+
+static void greeted(void *ctx, const carat_http_end *e)
+{
+    greeting *g = ctx;
+    g->done = true;
+    g->status = e->head->status;
+    g->trouble = e->trouble;
+    if (e->trouble) {
+        carat_str_clear(&g->said);
+        carat_str_puts(&g->said, e->text);
+    }
+}
+
+/* Only what makes every question vain is an error: nobody there, a wrong certificate, a refused key. Servers need not know /models. */
+static carat_status greet(const carat_oai *o, carat_err *err)
+{
+    carat_http *h;
+    carat_str url = CARAT_STR_INIT, words = CARAT_STR_INIT;
+    greeting g = {.said = CARAT_STR_INIT};
+    carat_http_request r = {.token = o->key,
+                            .limit = {o->limit.connect, 5, 5, 10},
+                            .max_bytes = 16 << 20,
+                            .ctx = &g,
+                            .data = greeted_data,
+                            .done = greeted};
+    carat_str_printf(&url, "%s/models", o->url);
+    r.url = url.data;
+    carat_status st = carat_http_open(&h, err);
+    if (st)
+        goto out;
+    if (!(st = carat_str_check(&url, err)))
+        st = carat_http_send(h, &r, err);
+    while (!st && !g.done)
+        st = carat_http_wait(h, 10, err);
+    carat_http_close(h);
+    if (st)
+        goto out;
+    bool refused = !g.trouble && (g.status == 401 || g.status == 403);
+    bool nobody = g.trouble && !g.status && carat_starts(g.said.data, "no connection");
+    if (refused)
+        carat_oai_error(g.said.data, g.said.len, &words);
+    carat_oai_hide(o, &words);
+    if (refused)
+        st = carat_fail(err, CARAT_EIO, "%s: HTTP %d: %s; %s", o->url, g.status, words.data,
+                        o->key ? "the key was read from CARAT_API_KEY or OPENAI_API_KEY"
+                               : "no key: neither CARAT_API_KEY nor OPENAI_API_KEY is set");
+    else if (nobody || g.trouble == CARAT_HTTP_VAIN)
+        st = carat_fail(err, CARAT_EIO, "%s: %s", o->url, g.said.data);
+out:
+    carat_str_free(&url);
+    carat_str_free(&words);
+    carat_str_free(&g.said);
+    return st;
+}
+
+carat_status carat_backend_openai(const carat_openai_options *options, carat_backend *out, carat_err *err)
+{
+    carat_oai *o = carat_alloc(1, sizeof *o, err);
+    if (!o)
+        return CARAT_ENOMEM;
+    o->stream = true;
+    o->limit_name = "max_tokens";
+    o->limit = (carat_http_limits){10, 600, 120, 7200};
+    o->tries = 5;
+    o->backoff = 1;
+    o->wait_most = 300;
+    o->seed = options->seed;
+    carat_status st = CARAT_OK;
+    for (size_t i = 0; i < options->n_settings && !st; i++)
+        st = set(o, options->setting[i], err);
+    if (!st && (!options->model || !*options->model))
+        st = carat_fail(err, CARAT_EUSAGE, "--endpoint %s: which model? --model NAME, as the server calls it",
+                        options->url);
+    if (!st && !(o->model = strdup(options->model)))
+        st = carat_fail(err, CARAT_ENOMEM, "out of memory for a name");
+    if (st || (st = take_url(o, options->url, err)) || (st = read_key(o, err)) ||
+        (st = take_extra(o, options->extra_body ? options->extra_body : "{}", err)) || (st = greet(o, err))) {
+        close_openai(o);
+        return st;
+    }
+    if (!o->stream)
+        o->limit.first = 0; /* nothing comes before all of it is there */
+    *out = (carat_backend){
+        .self = o, .bos = -1, .ask = carat_oai_ask, .describe = describe, .pin = pin, .close = close_openai};
+    return CARAT_OK;
 }
