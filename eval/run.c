@@ -2,55 +2,137 @@
 #include "eval/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/base/mem.h"
+#include "eval/method.h"
 
 enum { MAX_FILE = 1 << 30 };
 
-static carat_status same_method(const char *path, const char *header, carat_err *err)
+bool carat_shard_has(carat_shard s, size_t i)
+{
+    return !s.count || i % s.count == s.index;
+}
+
+/* ---- what is kept -------------------------------------------------------------------------------------------- */
+
+static carat_status table_name(carat_run *r, carat_table *t, const char *name, uint32_t fresh, uint32_t *value,
+                               carat_err *err)
+{
+    size_t len = strlen(name);
+    if (carat_table_get(t, name, len, value))
+        return CARAT_OK;
+    char *copy = carat_arena_copy(&r->names, name, len, err);
+    *value = fresh;
+    return copy ? carat_table_put(t, copy, len, fresh, NULL, err) : CARAT_ENOMEM;
+}
+
+static carat_status index_line(carat_run *r, const char *suite, uint64_t item, size_t line, carat_err *err)
+{
+    uint32_t rank, at;
+    carat_str key = CARAT_STR_INIT;
+    carat_str_printf(&key, "%" PRIu64 " %s", item, suite);
+    carat_status st = carat_str_check(&key, err);
+    if (!st && !(st = table_name(r, &r->suites, suite, (uint32_t)r->suites.count, &rank, err)) &&
+        !(st = table_name(r, &r->index, key.data, (uint32_t)r->n_kept, &at, err)) && at == r->n_kept &&
+        !(st = carat_grow((void **)&r->kept, &r->cap_kept, r->n_kept + 1, sizeof *r->kept, err)))
+        r->kept[r->n_kept++] = (carat_kept){rank, item, line};
+    if (!st)
+        r->kept[at].line = line;
+    carat_str_free(&key);
+    return st;
+}
+
+/* Takes the node of the next line. */
+static carat_status add_line(carat_run *r, carat_json *node, carat_err *err)
+{
+    const char *suite;
+    uint64_t item;
+    carat_status st = carat_grow((void **)&r->line, &r->cap, r->n + 1, sizeof *r->line, err);
+    if (st) {
+        carat_json_free(node);
+        return st;
+    }
+    r->line[r->n++] = node;
+    if ((st = carat_json_text(carat_json_get(node, "suite"), "suite", &suite, err)) ||
+        (st = carat_json_u64(carat_json_get(node, "item"), "item", 0, UINT64_MAX, &item, err)))
+        return st;
+    return index_line(r, suite, item, r->n - 1, err);
+}
+
+void carat_run_find(const carat_run *r, const char *suite, const carat_json **results, size_t items)
+{
+    uint32_t rank;
+    if (!carat_table_get(&r->suites, suite, strlen(suite), &rank))
+        return;
+    for (size_t i = 0; i < r->n_kept; i++)
+        if (r->kept[i].suite == rank && r->kept[i].item < items)
+            results[r->kept[i].item] = r->line[r->kept[i].line];
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------- */
+
+/* Locked as long as the process lives or the run is open; a child does not inherit it. */
+static carat_status lock(carat_run *r, carat_err *err)
+{
+    carat_str path = CARAT_STR_INIT;
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    carat_status st = CARAT_OK;
+    carat_path_join(&path, r->dir, "lock");
+    r->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (r->lock < 0) {
+        st = carat_fail_errno(err, "%s", path.data);
+    } else if (fcntl(r->lock, F_SETLK, &whole) != 0) {
+        int why = errno;
+        if (why != EACCES && why != EAGAIN)
+            st = carat_fail_errno(err, "%s: no lock can be had", path.data);
+        else if (fcntl(r->lock, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
+            st = carat_fail(err, CARAT_EUSAGE, "%s: process %ld is at work on this run; wait for it, or take another -o",
+                            r->dir, (long)whole.l_pid);
+        else
+            st = carat_fail(err, CARAT_EUSAGE, "%s: another process is at work on this run", r->dir);
+    }
+    carat_str_free(&path);
+    return st;
+}
+
+static carat_status check_header(const char *path, const char *header, carat_err *err)
 {
     char *text;
     size_t len;
+    if (!carat_is_file(path))
+        return carat_write_file(path, header, strlen(header), err);
     carat_status st = carat_read_file(path, MAX_FILE, &text, &len, err);
     if (st)
         return st;
-    if (strcmp(text, header) != 0)
-        st = carat_fail(err, CARAT_EUSAGE,
-                        "%s: this run was begun with another method; take another -o, or remove it", path);
+    carat_json *had = NULL, *wants = NULL;
+    if (!(st = carat_json_parse(text, len, &had, err)) &&
+        !(st = carat_json_parse(header, strlen(header), &wants, err)))
+        st = carat_method_same(had, wants, CARAT_SAME_RUN, err);
+    if (st)
+        carat_fail_in(err, st, path);
+    carat_json_free(had);
+    carat_json_free(wants);
     free(text);
     return st;
 }
 
-static carat_status keep_node(carat_run *r, carat_json *node, carat_err *err)
-{
-    carat_status st = carat_grow((void **)&r->old, &r->cap_old, r->n_old + 1, sizeof *r->old, err);
-    if (st)
-        carat_json_free(node);
-    else
-        r->old[r->n_old++] = node;
-    return st;
-}
-
-/* Reads the items that are there; *good is the length up to the end of the last whole line. */
-static carat_status read_items(carat_run *r, const char *path, size_t *good, carat_err *err)
+/* Reads the lines that are there; r->length is the length up to the end of the last whole one. */
+static carat_status read_items(carat_run *r, const char *path, carat_err *err)
 {
     char *text;
     size_t len;
     carat_status st = carat_read_file(path, MAX_FILE, &text, &len, err);
     if (st)
         return st;
-    *good = 0;
     for (char *p = text, *nl; !st && (nl = memchr(p, '\n', len - (size_t)(p - text))); p = nl + 1) {
         carat_json *node;
-        if ((st = carat_json_parse(p, (size_t)(nl - p), &node, err))) {
-            carat_fail_in(err, st, path);
-            break;
-        }
-        st = keep_node(r, node, err);
-        *good = (size_t)(nl + 1 - text);
+        carat_err why = {0};
+        if ((st = carat_json_parse(p, (size_t)(nl - p), &node, &why)) || (st = add_line(r, node, &why)))
+            st = carat_fail(err, st, "%s: line %zu: %s", path, r->n + 1, why.text);
+        r->length = (uint64_t)(nl + 1 - text);
     }
     free(text);
     return st;
@@ -59,18 +141,14 @@ static carat_status read_items(carat_run *r, const char *path, size_t *good, car
 static carat_status begin(carat_run *r, const char *header, carat_err *err)
 {
     carat_str s = CARAT_STR_INIT;
-    size_t good = 0;
     carat_status st = carat_make_dir(r->dir, err);
-    if (st)
+    if (st || (st = lock(r, err)))
         return st;
     carat_path_join(&s, r->dir, "header.json");
-    if (carat_is_file(s.data))
-        st = same_method(s.data, header, err);
-    else
-        st = carat_write_file(s.data, header, strlen(header), err);
+    st = check_header(s.data, header, err);
     carat_path_join(&s, r->dir, "items.jsonl");
-    if (!st && carat_is_file(s.data) && !(st = read_items(r, s.data, &good, err)) &&
-        truncate(s.data, (off_t)good) != 0)
+    if (!st && carat_is_file(s.data) && !(st = read_items(r, s.data, err)) &&
+        truncate(s.data, (off_t)r->length) != 0)
         st = carat_fail_errno(err, "%s", s.data);
     if (!st && !(r->items = fopen(s.data, "abe")))
         st = carat_fail_errno(err, "%s", s.data);
@@ -80,7 +158,7 @@ static carat_status begin(carat_run *r, const char *header, carat_err *err)
 
 carat_status carat_run_open(const char *dir, const char *header, carat_run *out, carat_err *err)
 {
-    carat_run r = {0};
+    carat_run r = {.lock = -1};
     if (dir) {
         if (!(r.dir = strdup(dir)))
             return carat_fail(err, CARAT_ENOMEM, "out of memory for a path");
@@ -94,30 +172,90 @@ carat_status carat_run_open(const char *dir, const char *header, carat_run *out,
     return CARAT_OK;
 }
 
-void carat_run_find(const carat_run *r, const char *suite, const carat_json **results, size_t items)
+/* ---- keeping ------------------------------------------------------------------------------------------------- */
+
+/* Half a line in front of another one would spoil both: it is taken back, and nothing more is written. */
+static carat_status cut_back(carat_run *r, carat_err *err)
 {
-    for (size_t i = r->n_old; i-- > 0;) { /* the first of several lines for one item counts */
-        const char *name;
-        uint64_t index;
-        if (!carat_json_text(carat_json_get(r->old[i], "suite"), "suite", &name, NULL) &&
-            strcmp(name, suite) == 0 &&
-            !carat_json_u64(carat_json_get(r->old[i], "item"), "item", 0, UINT64_MAX, &index, NULL) &&
-            index < items)
-            results[index] = r->old[i];
-    }
+    carat_status st = carat_fail_errno(err, "%s/items.jsonl: writing line %zu", r->dir, r->n);
+    r->broken = true;
+    (void)!ftruncate(fileno(r->items), (off_t)r->length);
+    return st;
 }
 
 carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err)
 {
     carat_json *node;
     carat_status st = carat_str_check(line, err);
-    if (st || (st = carat_json_parse(line->data, line->len, &node, err)) || (st = keep_node(r, node, err)) ||
+    if (!st && r->broken)
+        st = carat_fail(err, CARAT_EIO, "%s/items.jsonl: an earlier line could not be written", r->dir);
+    if (st || (st = carat_json_parse(line->data, line->len, &node, err)) || (st = add_line(r, node, err)) ||
         !r->items)
         return st;
     errno = 0;
     bool ok = fwrite(line->data, 1, line->len, r->items) == line->len && fputc('\n', r->items) != EOF &&
               fflush(r->items) == 0 && fsync(fileno(r->items)) == 0;
-    return ok ? CARAT_OK : carat_fail_errno(err, "%s/items.jsonl", r->dir);
+    if (!ok)
+        return cut_back(r, err);
+    r->length += line->len + 1;
+    return CARAT_OK;
+}
+
+static int in_order(const void *a, const void *b)
+{
+    const carat_kept *x = a, *y = b;
+    if (x->suite != y->suite)
+        return x->suite < y->suite ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+/* The lines that count, in the order of `kept`. */
+static carat_status rewrite(carat_run *r, const char *path, carat_err *err)
+{
+    char *text;
+    size_t len;
+    carat_status st = carat_read_file(path, MAX_FILE, &text, &len, err);
+    if (st)
+        return st;
+    carat_str out = CARAT_STR_INIT;
+    size_t *start = carat_alloc(r->n + 1, sizeof *start, err), n = 0;
+    if (!start) {
+        st = CARAT_ENOMEM;
+        goto out;
+    }
+    for (char *p = text, *nl; n < r->n && (nl = memchr(p, '\n', len - (size_t)(p - text))); p = nl + 1)
+        start[++n] = (size_t)(nl + 1 - text);
+    if (n != r->n) {
+        st = carat_fail(err, CARAT_EIO, "%s: %zu lines, %zu were written: something else writes to it", path,
+                        n, r->n);
+        goto out;
+    }
+    for (size_t i = 0; i < r->n_kept; i++)
+        carat_str_add(&out, text + start[r->kept[i].line], start[r->kept[i].line + 1] - start[r->kept[i].line]);
+    if (!(st = carat_str_check(&out, err)))
+        st = carat_write_file(path, out.data, out.len, err);
+out:
+    carat_free(start);
+    carat_str_free(&out);
+    free(text);
+    return st;
+}
+
+carat_status carat_run_tidy(carat_run *r, carat_err *err)
+{
+    bool tidy = r->n == r->n_kept;
+    for (size_t i = 1; i < r->n_kept && tidy; i++)
+        tidy = in_order(&r->kept[i - 1], &r->kept[i]) < 0;
+    if (tidy || !r->items)
+        return CARAT_OK;
+    qsort(r->kept, r->n_kept, sizeof *r->kept, in_order);
+    fclose(r->items); /* nothing is kept behind this */
+    r->items = NULL;
+    carat_str path = CARAT_STR_INIT;
+    carat_path_join(&path, r->dir, "items.jsonl");
+    carat_status st = rewrite(r, path.data, err);
+    carat_str_free(&path);
+    return st;
 }
 
 carat_status carat_run_report(carat_run *r, const char *name, const carat_str *text, carat_err *err)
@@ -136,9 +274,15 @@ void carat_run_close(carat_run *r)
 {
     if (r->items)
         fclose(r->items);
-    for (size_t i = 0; i < r->n_old; i++)
-        carat_json_free(r->old[i]);
-    free(r->old);
+    if (r->dir && r->lock >= 0)
+        close(r->lock);
+    for (size_t i = 0; i < r->n; i++)
+        carat_json_free(r->line[i]);
+    free(r->line);
+    free(r->kept);
+    carat_table_free(&r->index);
+    carat_table_free(&r->suites);
+    carat_arena_free(&r->names);
     free(r->dir);
-    *r = (carat_run){0};
+    *r = (carat_run){.lock = -1};
 }
