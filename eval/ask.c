@@ -23,7 +23,7 @@ typedef struct waiting {
 } waiting;
 
 /* One round of asking. What stands below the lock is shared with the graders. */
-typedef struct round {
+typedef struct asking {
     const carat_asked *a;
     size_t at; /* the item to look at next */
     pthread_t grader[MAX_GRADERS];
@@ -39,12 +39,12 @@ typedef struct round {
     double sum, square; /* of the scores */
     carat_progress bar;
     char score[96];
-} round;
+} asking;
 
 /* ---- marking ------------------------------------------------------------------------------------------------- */
 
 /* The score so far, with the normal interval: for the eye only. */
-static void show(round *r)
+static void show(asking *r)
 {
     size_t n = r->count[CARAT_RIGHT] + r->count[CARAT_WRONG] + r->count[CARAT_UNPARSED], done = n;
     done += r->count[CARAT_NOT_MEASURED];
@@ -58,7 +58,7 @@ static void show(round *r)
     carat_progress_at(&r->bar, done);
 }
 
-static void count(round *r, const carat_mark *m)
+static void count(asking *r, const carat_mark *m)
 {
     r->count[m->outcome]++;
     if (m->outcome != CARAT_NOT_MEASURED) {
@@ -68,7 +68,7 @@ static void count(round *r, const carat_mark *m)
 }
 
 /* Marks an answer and keeps its record; callable from any thread without the lock. */
-static carat_status mark(round *r, size_t i, const carat_answer *answer, carat_err *err)
+static carat_status mark(asking *r, size_t i, const carat_answer *answer, carat_err *err)
 {
     const carat_suite *s = r->a->suite;
     carat_str line = CARAT_STR_INIT;
@@ -88,7 +88,7 @@ static carat_status mark(round *r, size_t i, const carat_answer *answer, carat_e
     return st;
 }
 
-static void failed(round *r, carat_status st, const carat_err *why)
+static void failed(asking *r, carat_status st, const carat_err *why)
 {
     pthread_mutex_lock(&r->lock);
     if (!r->st) {
@@ -109,7 +109,7 @@ static void drop(waiting *w)
 
 static void *grade_all(void *ctx)
 {
-    round *r = ctx;
+    asking *r = ctx;
     for (;;) {
         pthread_mutex_lock(&r->lock);
         while (!r->head && !r->closed)
@@ -137,7 +137,7 @@ static const char *copied(carat_arena *a, const char *text, carat_status *st, ca
     return copy;
 }
 
-static carat_status wait_for_grader(round *r, size_t i, const carat_answer *a, carat_err *err)
+static carat_status wait_for_grader(asking *r, size_t i, const carat_answer *a, carat_err *err)
 {
     waiting *w = calloc(1, sizeof *w);
     if (!w)
@@ -163,7 +163,7 @@ static carat_status wait_for_grader(round *r, size_t i, const carat_answer *a, c
     return CARAT_OK;
 }
 
-static carat_status open_graders(round *r, carat_err *err)
+static carat_status open_graders(asking *r, carat_err *err)
 {
     size_t want = r->a->graders ? r->a->graders : (size_t)carat_cores();
     if (!r->a->suite->slow)
@@ -175,7 +175,7 @@ static carat_status open_graders(round *r, carat_err *err)
 }
 
 /* All that waits is graded first, unless the run ends. */
-static void close_graders(round *r)
+static void close_graders(asking *r)
 {
     pthread_mutex_lock(&r->lock);
     r->closed = true;
@@ -205,7 +205,7 @@ carat_status carat_ask_question(const carat_suite *s, void *state, const carat_e
 }
 
 /* The answer of an item that could not even be asked. */
-static carat_status unasked(round *r, size_t i, const carat_err *why, carat_err *err)
+static carat_status unasked(asking *r, size_t i, const carat_err *why, carat_err *err)
 {
     carat_answer a = {.finish = "error", .fault = why->text};
     return mark(r, i, &a, err);
@@ -213,7 +213,7 @@ static carat_status unasked(round *r, size_t i, const carat_err *why, carat_err 
 
 static bool next(void *ctx, size_t *ticket, carat_question *out)
 {
-    round *r = ctx;
+    asking *r = ctx;
     const carat_asked *a = r->a;
     for (carat_status st = CARAT_OK; !st && r->at < a->items && !carat_interrupted(); r->at++) {
         carat_err why = {0};
@@ -246,7 +246,7 @@ static bool next(void *ctx, size_t *ticket, carat_question *out)
 
 static carat_status done(void *ctx, size_t i, const carat_answer *answer, carat_err *err)
 {
-    round *r = ctx;
+    asking *r = ctx;
     if (!r->n_graders || answer->fault || !answer->content)
         return mark(r, i, answer, err);
     carat_str line = CARAT_STR_INIT;
@@ -261,7 +261,7 @@ static carat_status done(void *ctx, size_t i, const carat_answer *answer, carat_
 }
 
 /* Replies that are there but not marked: of a killed run, or all of them. */
-static carat_status mark_kept(round *r, carat_err *err)
+static carat_status mark_kept(asking *r, carat_err *err)
 {
     const carat_asked *a = r->a;
     carat_status st = CARAT_OK;
@@ -288,11 +288,11 @@ static size_t items_of_shard(const carat_asked *a)
 
 carat_status carat_ask(const carat_asked *a, carat_err *err)
 {
-    round *r = carat_alloc(1, sizeof *r, err);
+    asking *r = carat_alloc(1, sizeof *r, err);
     if (!r)
         return CARAT_ENOMEM;
     carat_backend *b = a->eval->model;
-    *r = (round){.a = a, .tail = &r->head};
+    *r = (asking){.a = a, .tail = &r->head};
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->more, NULL);
     r->bar = carat_progress_begin(a->talk, a->suite->name, "item", items_of_shard(a));

@@ -18,8 +18,8 @@ bool carat_shard_has(carat_shard s, size_t i)
 
 /* ---- what is kept -------------------------------------------------------------------------------------------- */
 
-static carat_status table_name(carat_run *r, carat_table *t, const char *name, uint32_t fresh, uint32_t *value,
-                               carat_err *err)
+static carat_status table_name(carat_run *r, carat_table *t, const char *name, uint32_t fresh,
+                               uint32_t *value, carat_err *err)
 {
     size_t len = strlen(name);
     if (carat_table_get(t, name, len, value))
@@ -89,8 +89,9 @@ static carat_status lock(carat_run *r, carat_err *err)
         if (why != EACCES && why != EAGAIN)
             st = carat_fail_errno(err, "%s: no lock can be had", path.data);
         else if (fcntl(r->lock, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
-            st = carat_fail(err, CARAT_EUSAGE, "%s: process %ld is at work on this run; wait for it, or take another -o",
-                            r->dir, (long)whole.l_pid);
+            st = carat_fail(err, CARAT_EUSAGE,
+                            "%s: process %ld is at work on this run; wait for it, or take another -o", r->dir,
+                            (long)whole.l_pid);
         else
             st = carat_fail(err, CARAT_EUSAGE, "%s: another process is at work on this run", r->dir);
     }
@@ -150,7 +151,7 @@ static carat_status begin(carat_run *r, const char *header, carat_err *err)
     if (!st && carat_is_file(s.data) && !(st = read_items(r, s.data, err)) &&
         truncate(s.data, (off_t)r->length) != 0)
         st = carat_fail_errno(err, "%s", s.data);
-    if (!st && !(r->items = fopen(s.data, "abe")))
+    if (!st && (r->items = open(s.data, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) < 0)
         st = carat_fail_errno(err, "%s", s.data);
     carat_str_free(&s);
     return st;
@@ -158,7 +159,7 @@ static carat_status begin(carat_run *r, const char *header, carat_err *err)
 
 carat_status carat_run_open(const char *dir, const char *header, carat_run *out, carat_err *err)
 {
-    carat_run r = {.lock = -1};
+    carat_run r = {.lock = -1, .items = -1};
     if (dir) {
         if (!(r.dir = strdup(dir)))
             return carat_fail(err, CARAT_ENOMEM, "out of memory for a path");
@@ -177,28 +178,45 @@ carat_status carat_run_open(const char *dir, const char *header, carat_run *out,
 /* Half a line in front of another one would spoil both: it is taken back, and nothing more is written. */
 static carat_status cut_back(carat_run *r, carat_err *err)
 {
-    carat_status st = carat_fail_errno(err, "%s/items.jsonl: writing line %zu", r->dir, r->n);
+    carat_status st = carat_fail_errno(err, "%s/items.jsonl: line %zu (the same command goes on from there)",
+                                       r->dir, r->n);
     r->broken = true;
-    (void)!ftruncate(fileno(r->items), (off_t)r->length);
+    (void)!ftruncate(r->items, (off_t)r->length);
     return st;
+}
+
+static bool append(int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno != EINTR)
+            return false;
+        data += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return fsync(fd) == 0 || errno == EINVAL; /* what cannot be synced, as a pipe, is not */
 }
 
 carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err)
 {
     carat_json *node;
+    carat_str text = CARAT_STR_INIT;
     carat_status st = carat_str_check(line, err);
     if (!st && r->broken)
         st = carat_fail(err, CARAT_EIO, "%s/items.jsonl: an earlier line could not be written", r->dir);
     if (st || (st = carat_json_parse(line->data, line->len, &node, err)) || (st = add_line(r, node, err)) ||
-        !r->items)
+        !r->dir)
         return st;
-    errno = 0;
-    bool ok = fwrite(line->data, 1, line->len, r->items) == line->len && fputc('\n', r->items) != EOF &&
-              fflush(r->items) == 0 && fsync(fileno(r->items)) == 0;
-    if (!ok)
-        return cut_back(r, err);
-    r->length += line->len + 1;
-    return CARAT_OK;
+    carat_str_add(&text, line->data, line->len);
+    carat_str_putc(&text, '\n');
+    if (!(st = carat_str_check(&text, err))) {
+        if (append(r->items, text.data, text.len))
+            r->length += text.len;
+        else
+            st = cut_back(r, err);
+    }
+    carat_str_free(&text);
+    return st;
 }
 
 static int in_order(const void *a, const void *b)
@@ -231,7 +249,8 @@ static carat_status rewrite(carat_run *r, const char *path, carat_err *err)
         goto out;
     }
     for (size_t i = 0; i < r->n_kept; i++)
-        carat_str_add(&out, text + start[r->kept[i].line], start[r->kept[i].line + 1] - start[r->kept[i].line]);
+        carat_str_add(&out, text + start[r->kept[i].line],
+                      start[r->kept[i].line + 1] - start[r->kept[i].line]);
     if (!(st = carat_str_check(&out, err)))
         st = carat_write_file(path, out.data, out.len, err);
 out:
@@ -246,11 +265,11 @@ carat_status carat_run_tidy(carat_run *r, carat_err *err)
     bool tidy = r->n == r->n_kept;
     for (size_t i = 1; i < r->n_kept && tidy; i++)
         tidy = in_order(&r->kept[i - 1], &r->kept[i]) < 0;
-    if (tidy || !r->items)
+    if (tidy || !r->dir || r->items < 0)
         return CARAT_OK;
     qsort(r->kept, r->n_kept, sizeof *r->kept, in_order);
-    fclose(r->items); /* nothing is kept behind this */
-    r->items = NULL;
+    close(r->items); /* nothing is kept behind this */
+    r->items = -1;
     carat_str path = CARAT_STR_INIT;
     carat_path_join(&path, r->dir, "items.jsonl");
     carat_status st = rewrite(r, path.data, err);
@@ -272,8 +291,8 @@ carat_status carat_run_report(carat_run *r, const char *name, const carat_str *t
 
 void carat_run_close(carat_run *r)
 {
-    if (r->items)
-        fclose(r->items);
+    if (r->dir && r->items >= 0)
+        close(r->items);
     if (r->dir && r->lock >= 0)
         close(r->lock);
     for (size_t i = 0; i < r->n; i++)
@@ -284,5 +303,5 @@ void carat_run_close(carat_run *r)
     carat_table_free(&r->suites);
     carat_arena_free(&r->names);
     free(r->dir);
-    *r = (carat_run){.lock = -1};
+    *r = (carat_run){.lock = -1, .items = -1};
 }

@@ -27,9 +27,9 @@ typedef struct carat_kept {
 } carat_kept;
 
 typedef struct carat_run {
-    char *dir;   /* NULL: nothing is kept on disk */
-    int lock;    /* file descriptor; -1: none */
-    FILE *items; /* append */
+    char *dir; /* NULL: nothing is kept on disk */
+    int lock;  /* file descriptor; -1: none */
+    int items; /* file descriptor, appends; -1: closed */
     uint64_t length;
     bool broken;       /* a line could not be written: nothing more is */
     carat_json **line; /* all lines, those that no longer count too */

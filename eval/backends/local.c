@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "eval/backend.h"
+#include "eval/fingerprint.h"
 #include "runtime/base/cmd.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
@@ -193,6 +194,32 @@ static void describe(void *self, carat_str *out)
                      carat_kv_name(carat_session_kv(l->session)), carat_session_kernels(l->session));
 }
 
+static carat_status pin(void *self, carat_jw *w, carat_err *err)
+{
+    local *l = self;
+    const carat_model_info *info = carat_model_describe(l->model);
+    const char *const field[][2] = {{"scheme", info->scheme},
+                                    {"numerics", carat_numerics_name(l->numerics)},
+                                    {"kv", carat_kv_name(carat_session_kv(l->session))},
+                                    {"kernels", carat_session_kernels(l->session)},
+                                    {"template", l->large ? "large" : "small"}};
+    char hex[65];
+    carat_status st = carat_fingerprint(info->path, hex, err);
+    if (st)
+        return st;
+    carat_jw_key(w, "model_fingerprint");
+    carat_jw_text(w, hex);
+    for (size_t i = 0; i < sizeof field / sizeof *field; i++) {
+        carat_jw_key(w, field[i][0]);
+        carat_jw_text(w, field[i][1]);
+    }
+    if ((st = carat_fingerprint_template(info->path, hex, err)))
+        return st;
+    carat_jw_key(w, "template_sha256");
+    carat_jw_text(w, *hex ? hex : NULL);
+    return CARAT_OK;
+}
+
 static void close_local(void *self)
 {
     local *l = self;
@@ -239,6 +266,7 @@ carat_status carat_backend_local(const carat_local_options *o, carat_backend *ou
                            .ask = l->tokenizer ? ask : NULL,
                            .log_sum = log_sum,
                            .describe = describe,
+                           .pin = pin,
                            .close = close_local};
     return CARAT_OK;
 out:

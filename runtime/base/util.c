@@ -165,7 +165,12 @@ carat_progress carat_progress_begin(const carat_talk *talk, const char *what, co
                                     uint64_t total)
 {
     double now = carat_now();
-    return (carat_progress){talk, what, unit, total, now, talk->terminal ? now - 1 : now, false};
+    return (carat_progress){.talk = talk,
+                            .what = what,
+                            .unit = unit,
+                            .total = total,
+                            .start = now,
+                            .last = talk->terminal ? now - 1 : now};
 }
 
 static void rate_text(const carat_progress *p, double per_second, char out[48])
@@ -182,22 +187,22 @@ static void rate_text(const carat_progress *p, double per_second, char out[48])
 static void draw(const carat_progress *p, uint64_t done, double now)
 {
     double spent = now - p->start, share = p->total ? (double)done / (double)p->total : 1;
-    double rate = spent > 0 ? (double)done / spent : 0;
+    double rate = spent > 0 && done > p->before ? (double)(done - p->before) / spent : 0;
     double left = rate > 0 ? (double)(p->total - done) / rate : 0;
     char text[48];
     rate_text(p, rate, text);
     unsigned seconds = left < 1e8 ? (unsigned)(left + 0.5) : 0;
     if (!p->talk->terminal) {
-        fprintf(stderr, "carat: %s %.0f %%, %s, %u:%02u left\n", p->what, share * 100, text, seconds / 60,
-                seconds % 60);
+        fprintf(stderr, "carat: %s %.0f %%, %s, %u:%02u left%s%s\n", p->what, share * 100, text, seconds / 60,
+                seconds % 60, p->note ? ", " : "", p->note ? p->note : "");
         return;
     }
     char bar[BAR + 1];
     for (int i = 0; i < BAR; i++)
         bar[i] = (double)i < share * BAR ? '#' : '.';
     bar[BAR] = 0;
-    fprintf(stderr, "\r%s [%s] %3.0f %%  %s  %u:%02u left \033[K", p->what, bar, share * 100, text,
-            seconds / 60, seconds % 60);
+    fprintf(stderr, "\r%s [%s] %3.0f %%  %s  %u:%02u left  %s\033[K", p->what, bar, share * 100, text,
+            seconds / 60, seconds % 60, p->note ? p->note : "");
     fflush(stderr);
 }
 

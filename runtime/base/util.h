@@ -31,7 +31,9 @@ void carat_debug(const carat_talk *t, const char *fmt, ...) CARAT_PRINTF(2, 3); 
 typedef struct carat_progress {
     const carat_talk *talk;
     const char *what, *unit;
+    const char *note; /* shown behind the numbers; NULL: nothing. May change */
     uint64_t total;
+    uint64_t before; /* done already when this work began: not counted in the rate */
     double start, last;
     bool shown;
 } carat_progress;
