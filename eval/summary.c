@@ -1,0 +1,194 @@
+/* What a run comes to (summary.h).                                                 SPDX-License-Identifier: Apache-2.0 */
+#include "eval/summary.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool asks(const carat_summary *s)
+{
+    return s->suite->question != NULL;
+}
+
+carat_status carat_summary_make(const carat_suite *suite, void *state, const carat_json *const *records,
+                                size_t n, uint64_t seed, carat_summary *out, carat_err *err)
+{
+    carat_summary s = {.suite = suite, .results = {.items = n, .seed = seed}};
+    carat_status st = CARAT_OK;
+    if (asks(&s)) {
+        if ((st = carat_standing_take(records, n, seed, &s.standing, err)))
+            return st;
+        s.results.metric[s.results.n++] = (carat_metric){suite->metric, s.standing.all.score};
+        snprintf(s.results.note, sizeof s.results.note,
+                 "of what was measured; an unparsed reply scores 0; intervals are 95 %%");
+    }
+    if (suite->report && (st = suite->report(state, records, n, &s.results, err)))
+        carat_standing_free(&s.standing);
+    else
+        *out = s;
+    return st;
+}
+
+void carat_summary_free(carat_summary *s)
+{
+    carat_standing_free(&s->standing);
+}
+
+size_t carat_summary_unmeasured(const carat_summary *s)
+{
+    return s->standing.all.outcome[CARAT_NOT_MEASURED];
+}
+
+/* ---- report.json --------------------------------------------------------------------------------------------- */
+
+static void put_estimate(carat_jw *w, const char *name, const carat_estimate *e)
+{
+    carat_jw_key(w, name);
+    carat_jw_open(w, '{');
+    carat_jw_key(w, "value");
+    carat_jw_f64(w, e->value);
+    carat_jw_key(w, "stderr");
+    carat_jw_f64(w, e->error);
+    carat_jw_key(w, "low");
+    carat_jw_f64(w, e->low);
+    carat_jw_key(w, "high");
+    carat_jw_f64(w, e->high);
+    carat_jw_key(w, "n");
+    carat_jw_u64(w, e->n);
+    carat_jw_close(w);
+}
+
+static void put_results(carat_jw *w, const carat_summary *s)
+{
+    carat_jw_open(w, '{');
+    for (size_t i = 0; i < s->results.n; i++)
+        put_estimate(w, s->results.metric[i].name, &s->results.metric[i].estimate);
+    carat_jw_close(w);
+}
+
+static void put_note(carat_jw *w, const carat_summary *s)
+{
+    carat_jw_text(w, s->results.note);
+}
+
+/* Perplexity and divergence have no right and wrong; a run that ended has measured all of its items. */
+static void put_outcomes(carat_jw *w, const carat_summary *s)
+{
+    carat_jw_open(w, '{');
+    if (asks(s)) {
+        for (carat_outcome o = CARAT_RIGHT; o <= CARAT_NOT_MEASURED; o++) {
+            carat_jw_key(w, carat_outcome_name(o));
+            carat_jw_u64(w, s->standing.all.outcome[o]);
+        }
+    } else {
+        carat_jw_key(w, "measured");
+        carat_jw_u64(w, s->results.items);
+        carat_jw_key(w, "not_measured");
+        carat_jw_u64(w, 0);
+    }
+    carat_jw_close(w);
+}
+
+static void put_truncated(carat_jw *w, const carat_summary *s)
+{
+    carat_jw_u64(w, s->standing.all.truncated);
+}
+
+static void put_groups(carat_jw *w, const carat_summary *s)
+{
+    const char *key = NULL;
+    carat_jw_open(w, '{');
+    for (size_t i = 0; i < s->standing.n; i++) {
+        const carat_group *g = &s->standing.group[i];
+        if (!key || strcmp(key, g->key) != 0) {
+            if (key)
+                carat_jw_close(w);
+            carat_jw_key(w, key = g->key);
+            carat_jw_open(w, '{');
+        }
+        carat_jw_key(w, g->value);
+        carat_jw_open(w, '{');
+        put_estimate(w, s->suite->metric, &g->score);
+        carat_jw_close(w);
+    }
+    if (key)
+        carat_jw_close(w);
+    carat_jw_close(w);
+}
+
+/* "name": {SUITE: what put writes, ...}; of those that ask, or of all. */
+static void put_all(carat_jw *w, const char *name, const carat_summary *list, size_t n, bool asking,
+                    void (*put)(carat_jw *, const carat_summary *))
+{
+    carat_jw_key(w, name);
+    carat_jw_open(w, '{');
+    for (size_t i = 0; i < n; i++)
+        if (asks(&list[i]) || !asking) {
+            carat_jw_key(w, list[i].suite->name);
+            put(w, &list[i]);
+        }
+    carat_jw_close(w);
+}
+
+carat_status carat_summary_write(const carat_summary *list, size_t n, const char *header, carat_str *out,
+                                 carat_err *err)
+{
+    carat_jw w = carat_jw_begin(out);
+    carat_jw_open(&w, '{');
+    put_all(&w, "results", list, n, false, put_results);
+    put_all(&w, "notes", list, n, false, put_note);
+    put_all(&w, "outcomes", list, n, false, put_outcomes);
+    put_all(&w, "truncated", list, n, true, put_truncated);
+    put_all(&w, "groups", list, n, true, put_groups);
+    carat_jw_key(&w, "method");
+    carat_str_printf(out, "%.*s}\n", (int)strcspn(header, "\n"), header);
+    return carat_str_check(out, err);
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------------- */
+
+static void print_estimate(const char *name, int width, const carat_estimate *e)
+{
+    printf("  %-*s %12.6g", width, name, e->value);
+    if (isfinite(e->error))
+        printf("  +- %-10.3g [%.6g, %.6g]", e->error, e->low, e->high);
+    if (e->n)
+        printf("  n = %zu", e->n);
+    putchar('\n');
+}
+
+static void print_groups(const carat_summary *s)
+{
+    const char *key = NULL;
+    int width = 18;
+    for (size_t i = 0; i < s->standing.n; i++) {
+        int len = (int)strlen(s->standing.group[i].value) + 2;
+        width = len > width && len < 48 ? len : width;
+    }
+    for (size_t i = 0; i < s->standing.n; i++) {
+        const carat_group *g = &s->standing.group[i];
+        char name[64];
+        if (!key || strcmp(key, g->key) != 0)
+            printf("  %s by %s\n", s->suite->metric, key = g->key);
+        snprintf(name, sizeof name, "  %s", g->value);
+        print_estimate(name, width, &g->score);
+    }
+}
+
+void carat_summary_print(const carat_summary *s)
+{
+    const carat_results *r = &s->results;
+    printf("%s\n", s->suite->name);
+    for (size_t i = 0; i < r->n; i++)
+        print_estimate(r->metric[i].name, 18, &r->metric[i].estimate);
+    if (asks(s)) {
+        const size_t *o = s->standing.all.outcome;
+        printf("  right %zu, wrong %zu, unparsed %zu, not measured %zu", o[CARAT_RIGHT], o[CARAT_WRONG],
+               o[CARAT_UNPARSED], o[CARAT_NOT_MEASURED]);
+        if (s->standing.all.truncated)
+            printf(" (%zu cut at their limit of tokens)", s->standing.all.truncated);
+        putchar('\n');
+        print_groups(s);
+    }
+    printf("  (%s)\n", r->note);
+}
