@@ -69,3 +69,26 @@ void carat_table_close(carat_table *t)
         t->kind->close(t->state);
     *t = (carat_table){0};
 }
+
+carat_status carat_table_each(const char *path, carat_row_fn *fn, void *ctx, carat_err *err)
+{
+    carat_table t = {0};
+    carat_str row = CARAT_STR_INIT;
+    bool more = true;
+    carat_status st = carat_table_open(path, &t, err);
+    for (size_t i = 1; !st; i++) {
+        carat_json *node;
+        carat_err why;
+        if ((st = carat_table_next(&t, &row, &more, err)) || !more)
+            break;
+        if (!(st = carat_json_parse(row.data, row.len, &node, &why))) {
+            st = fn(ctx, node, &row, &why);
+            carat_json_free(node);
+        }
+        if (st)
+            carat_fail(err, st, "%s: row %zu: %.300s", path, i, why.text);
+    }
+    carat_table_close(&t);
+    carat_str_free(&row);
+    return st;
+}

@@ -5,7 +5,7 @@
 #ifndef CARAT_DATASETS_TABLE_H
 #define CARAT_DATASETS_TABLE_H
 
-#include "runtime/base/str.h"
+#include "runtime/base/json.h"
 
 enum { CARAT_MAX_ROW = 1 << 28 /* bytes: single problems of LiveCodeBench take tens of MB */ };
 
@@ -31,5 +31,9 @@ carat_status carat_table_open(const char *path, carat_table *out, carat_err *err
 carat_status carat_table_next(carat_table *t, carat_str *row, bool *more,
                               carat_err *err); /* row is cleared first */
 void carat_table_close(carat_table *t);
+
+/* Calls fn with every row of a table, parsed and as it was read; what fn refuses is told with the file and the number of the row. */
+typedef carat_status carat_row_fn(void *ctx, const carat_json *row, const carat_str *text, carat_err *err);
+carat_status carat_table_each(const char *path, carat_row_fn *fn, void *ctx, carat_err *err);
 
 #endif

@@ -1,7 +1,10 @@
 /* The table of graders (grade.h).                                                 SPDX-License-Identifier: Apache-2.0 */
 #include "eval/grade.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const carat_grader *const graders[] = {
@@ -41,4 +44,20 @@ void carat_hex_double(double v, char out[32])
         strcpy(out, "0x0.0p+0");
     else
         snprintf(out, 32, "%.13a", v);
+}
+
+double carat_last_number(const char *text)
+{
+    double last = NAN;
+    for (const char *p = text; (p = strpbrk(p, "0123456789"));) {
+        char number[32];
+        size_t n = 0;
+        bool minus = p > text && p[-1] == '-';
+        for (; isdigit((unsigned char)*p) || ((*p == ',' || *p == '.') && isdigit((unsigned char)p[1])); p++)
+            if (*p != ',' && n < sizeof number - 1)
+                number[n++] = *p;
+        number[n] = 0;
+        last = (minus ? -1 : 1) * strtod(number, NULL);
+    }
+    return last;
 }

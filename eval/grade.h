@@ -30,6 +30,8 @@ const carat_grader *carat_grader_named(const char *name);
 /* Index of a variant's name in the list, or -1. */
 int carat_grader_variant(const carat_grader *g, const char *name);
 
+/* The last number of a text: "In 2 days it is $1,234.50." -> 1234.5; NaN where there is none. */
+double carat_last_number(const char *text);
 /* A double as Python's float.hex() spells it. out: 32 bytes. */
 void carat_hex_double(double v, char out[32]);
 

@@ -103,7 +103,10 @@ typedef struct carat_suite {
     void (*close)(void *state);
 } carat_suite;
 
-extern const carat_suite carat_suite_perplexity, carat_suite_kld, carat_suite_mmlu_pro;
+extern const carat_suite carat_suite_perplexity, carat_suite_kld, carat_suite_mmlu_pro, carat_suite_mrcr,
+    carat_suite_gsm8k;
+/* [{"role": "user", "content": text}], for suites whose question is one message; malloc'ed, NULL without memory. */
+char *carat_user_message(const char *text, carat_err *err);
 const carat_suite *carat_suite_at(size_t i); /* NULL past the end */
 const carat_suite *carat_suite_named(const char *name, size_t len);
 

@@ -4,7 +4,8 @@
 #include "eval/suite.h"
 #include "runtime/base/cmd.h"
 
-static const carat_suite *const suites[] = {&carat_suite_perplexity, &carat_suite_kld, &carat_suite_mmlu_pro};
+static const carat_suite *const suites[] = {&carat_suite_perplexity, &carat_suite_kld, &carat_suite_mmlu_pro,
+                                            &carat_suite_mrcr, &carat_suite_gsm8k};
 
 const carat_suite *carat_suite_at(size_t i)
 {
@@ -23,6 +24,25 @@ const char *carat_outcome_name(carat_outcome o)
 {
     static const char *const names[] = {"right", "wrong", "unparsed", "not_measured"};
     return names[o];
+}
+
+char *carat_user_message(const char *text, carat_err *err)
+{
+    carat_str s = CARAT_STR_INIT;
+    carat_jw w = carat_jw_begin(&s);
+    carat_jw_open(&w, '[');
+    carat_jw_open(&w, '{');
+    carat_jw_key(&w, "role");
+    carat_jw_text(&w, "user");
+    carat_jw_key(&w, "content");
+    carat_jw_text(&w, text);
+    carat_jw_close(&w);
+    carat_jw_close(&w);
+    char *out = carat_str_take(&s);
+    carat_str_free(&s);
+    if (!out)
+        carat_fail(err, CARAT_ENOMEM, "out of memory for a message");
+    return out;
 }
 
 static const char *listed(size_t i, const char **summary)

@@ -134,44 +134,34 @@ static carat_status read_row(carat_mmlu_data *d, const carat_json *row, size_t n
 
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
-static carat_status append(carat_mmlu_data *d, const char *text, size_t len, bool shots, carat_err *err)
+static carat_status append(carat_mmlu_data *d, const carat_json *node, const carat_str *text, bool shots,
+                           carat_err *err)
 {
-    carat_json *node;
-    carat_status st = carat_json_parse(text, len, &node, err);
-    if (st)
-        return st;
     carat_mmlu_row row;
     size_t *n = shots ? &d->n_shots : &d->n;
     if (*n == MAX_ROWS)
-        st = carat_fail(err, CARAT_ESUPPORT, "more than %d rows", MAX_ROWS);
-    else
-        st = shots ? carat_grow((void **)&d->shot, &d->cap_shots, *n + 1, sizeof row, err)
-                   : carat_grow((void **)&d->row, &d->cap, *n + 1, sizeof row, err);
+        return carat_fail(err, CARAT_ESUPPORT, "more than %d rows", MAX_ROWS);
+    carat_status st = shots ? carat_grow((void **)&d->shot, &d->cap_shots, *n + 1, sizeof row, err)
+                            : carat_grow((void **)&d->row, &d->cap, *n + 1, sizeof row, err);
     if (!st && !(st = read_row(d, node, *n, &row, err)))
         (shots ? d->shot : d->row)[(*n)++] = row;
-    carat_json_free(node);
+    carat_sha256_add(d->hash, text->data, text->len + 1);
     return st;
+}
+
+static carat_status append_test(void *ctx, const carat_json *row, const carat_str *text, carat_err *err)
+{
+    return append(ctx, row, text, false, err);
+}
+
+static carat_status append_shot(void *ctx, const carat_json *row, const carat_str *text, carat_err *err)
+{
+    return append(ctx, row, text, true, err);
 }
 
 static carat_status read_table(carat_mmlu_data *d, const char *path, bool shots, carat_err *err)
 {
-    carat_table t = {0};
-    carat_str row = CARAT_STR_INIT, where = CARAT_STR_INIT;
-    bool more = true;
-    carat_status st = carat_table_open(path, &t, err);
-    for (size_t i = 1; !st; i++) {
-        if ((st = carat_table_next(&t, &row, &more, err)) || !more)
-            break;
-        carat_sha256_add(d->hash, row.data, row.len + 1);
-        if ((st = append(d, row.data, row.len, shots, err))) {
-            carat_str_printf(&where, "%s: row %zu", path, i);
-            carat_fail_in(err, st, where.data);
-        }
-    }
-    carat_table_close(&t);
-    carat_str_free(&row);
-    carat_str_free(&where);
-    return st;
+    return carat_table_each(path, shots ? append_shot : append_test, d, err);
 }
 
 /* ---- which files --------------------------------------------------------------------------------------------- */

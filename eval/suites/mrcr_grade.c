@@ -8,9 +8,9 @@
 
 #include "eval/grade.h"
 #include "eval/ratio.h"
+#include "eval/suites/mrcr.h"
 #include "runtime/base/unicode.h"
 
-enum { OPENAI, V2, NO_AUTOJUNK, OPENAI_LSTRIP };
 enum { HASH = 12 };
 
 static bool begins(const carat_points *text, const carat_points *prefix)
@@ -33,24 +33,23 @@ static carat_points strip(carat_points p)
 }
 
 static carat_status score_openai(carat_points reply, carat_points answer, const carat_points *random,
-                                 size_t variant, double *out, carat_err *err)
+                                 carat_mrcr_rules rules, carat_mrcr_mark *out, carat_err *err)
 {
-    if (variant == OPENAI_LSTRIP)
+    if (rules == CARAT_MRCR_LSTRIP)
         while (reply.n && (reply.data[0] == '\r' || reply.data[0] == '\n' || reply.data[0] == ' '))
             reply = from(&reply, 1);
-    *out = 0;
     if (!begins(&reply, random))
         return CARAT_OK;
+    out->found = true;
     reply = from(&reply, random->n);
     if (begins(&answer, random))
         answer = from(&answer, random->n);
-    return variant == NO_AUTOJUNK ? carat_ratio(&answer, &reply, false, out, err)
-                                  : carat_ratio(&reply, &answer, true, out, err);
+    return rules == CARAT_MRCR_NO_AUTOJUNK ? carat_ratio(&answer, &reply, false, &out->score, err)
+                                           : carat_ratio(&reply, &answer, true, &out->score, err);
 }
 
-static carat_status score_v2(carat_points reply, carat_points answer, double *out, carat_err *err)
+static carat_status score_v2(carat_points reply, carat_points answer, carat_mrcr_mark *out, carat_err *err)
 {
-    *out = 0;
     answer = strip(answer);
     reply = strip(reply);
     if (answer.n < HASH || reply.n < HASH)
@@ -61,45 +60,57 @@ static carat_status score_v2(carat_points reply, carat_points answer, double *ou
         if (!begins(&rest, &hash))
             continue;
         carat_points want = strip(from(&answer, HASH)), got = strip(from(&rest, HASH));
-        return carat_ratio(&want, &got, true, out, err);
+        out->found = true;
+        return carat_ratio(&want, &got, true, &out->score, err);
     }
     return CARAT_OK;
 }
 
-static carat_status points_of(const carat_json *reply, const char *key, carat_points *out, carat_err *err)
+carat_status carat_mrcr_score(const carat_mrcr_reply *r, carat_mrcr_rules rules, carat_mrcr_mark *out,
+                              carat_err *err)
 {
-    const char *text;
-    carat_status st = carat_json_text(carat_json_get(reply, key), key, &text, err);
-    return st ? st : carat_points_open(text, strlen(text), out, err);
+    carat_points text = {0}, answer = {0}, random = {0};
+    *out = (carat_mrcr_mark){0};
+    carat_status st = carat_points_open(r->response, strlen(r->response), &text, err);
+    if (!st)
+        st = carat_points_open(r->answer, strlen(r->answer), &answer, err);
+    if (!st && rules != CARAT_MRCR_V2)
+        st = carat_points_open(r->random, strlen(r->random), &random, err);
+    if (!st)
+        st = rules == CARAT_MRCR_V2 ? score_v2(text, answer, out, err)
+                                    : score_openai(text, answer, &random, rules, out, err);
+    carat_points_close(&text);
+    carat_points_close(&answer);
+    carat_points_close(&random);
+    return st;
+}
+
+static carat_status text_of(const carat_json *reply, const char *key, const char **out, carat_err *err)
+{
+    return carat_json_text(carat_json_get(reply, key), key, out, err);
 }
 
 static carat_status grade(const carat_json *reply, size_t variant, carat_jw *w, carat_tally *tally,
                           carat_err *err)
 {
-    carat_points text = {0}, answer = {0}, random = {0};
-    double score = 0;
-    carat_status st = points_of(reply, "response", &text, err);
+    carat_mrcr_reply r = {0};
+    carat_mrcr_mark mark;
+    carat_status st = text_of(reply, "response", &r.response, err);
     if (!st)
-        st = points_of(reply, "answer", &answer, err);
-    if (!st && variant != V2)
-        st = points_of(reply, "random_string_to_prepend", &random, err);
-    if (!st)
-        st = variant == V2 ? score_v2(text, answer, &score, err)
-                           : score_openai(text, answer, &random, variant, &score, err);
-    if (!st) {
-        char hex[32];
-        carat_hex_double(score, hex);
-        carat_jw_key(w, "score");
-        carat_jw_f64(w, score);
-        carat_jw_key(w, "score_hex");
-        carat_jw_text(w, hex);
-        tally->sum += score;
-        tally->known++;
-    }
-    carat_points_close(&text);
-    carat_points_close(&answer);
-    carat_points_close(&random);
-    return st;
+        st = text_of(reply, "answer", &r.answer, err);
+    if (!st && variant != CARAT_MRCR_V2)
+        st = text_of(reply, "random_string_to_prepend", &r.random, err);
+    if (st || (st = carat_mrcr_score(&r, (carat_mrcr_rules)variant, &mark, err)))
+        return st;
+    char hex[32];
+    carat_hex_double(mark.score, hex);
+    carat_jw_key(w, "score");
+    carat_jw_f64(w, mark.score);
+    carat_jw_key(w, "score_hex");
+    carat_jw_text(w, hex);
+    tally->sum += mark.score;
+    tally->known++;
+    return CARAT_OK;
 }
 
 static void total(const carat_tally *t, carat_jw *w)
@@ -118,7 +129,7 @@ static void total(const carat_tally *t, carat_jw *w)
 const carat_grader carat_grader_mrcr = {
     .name = "mrcr",
     .summary = "difflib's ratio of a repeated text, behind its random string",
-    .variants = "openai, v2, no-autojunk, openai-lstrip",
+    .variants = CARAT_MRCR_VARIANTS,
     .grade = grade,
     .total = total,
 };
