@@ -19,6 +19,7 @@ extern const carat_cmd carat_cmd_logits;
 extern const carat_cmd carat_cmd_parity;
 extern const carat_cmd carat_cmd_eval;
 extern const carat_cmd carat_cmd_grade;
+extern const carat_cmd carat_cmd_compare;
 extern const carat_cmd carat_cmd_datasets;
 extern const carat_cmd carat_cmd_bench;
 extern const carat_cmd carat_cmd_list;
@@ -34,6 +35,7 @@ static const carat_cmd *const commands[] = {
     &carat_cmd_parity,
     &carat_cmd_eval,
     &carat_cmd_grade,
+    &carat_cmd_compare,
     &carat_cmd_datasets,
     &carat_cmd_bench,
     &carat_cmd_list,
