@@ -9,7 +9,7 @@
 
 #include "eval/suites/mmlu_pro.h"
 
-enum { WINDOW = 4096, NEW_PLAIN = 2048, NEW_API = 4000 };
+enum { WINDOW = 4096, NEW_PLAIN = 2048, NEW_API = 4000, SEAM = 64 /* tokens */ };
 
 typedef struct mmlu {
     carat_mmlu_data data;
@@ -19,6 +19,8 @@ typedef struct mmlu {
     size_t window, max_new; /* tokens; local's prompts lose examples until both fit */
     char **asked;           /* [n]: the prompt given out, until it is released */
     uint8_t *shots;         /* [n]: examples in it */
+    uint32_t (
+        *tokens)[CARAT_MMLU_SHOTS + 1]; /* [category][k]: of header and k examples; 0: not counted yet */
     size_t n;
     bool guess; /* --official-fallback */
 } mmlu;
@@ -41,6 +43,7 @@ static void close_suite(void *state)
         free(m->asked[i]);
     carat_free(m->asked);
     carat_free(m->shots);
+    carat_free(m->tokens);
     carat_mmlu_unload(&m->data);
     carat_free(m);
 }
@@ -83,7 +86,8 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
     if (!st)
         st = carat_mmlu_load(e->data, &m->data, err);
     if (!st && (!(m->asked = carat_alloc(m->data.n, sizeof *m->asked, err)) ||
-                !(m->shots = carat_alloc(m->data.n, sizeof *m->shots, err))))
+                !(m->shots = carat_alloc(m->data.n, sizeof *m->shots, err)) ||
+                !(m->tokens = carat_alloc(m->data.n_categories, sizeof *m->tokens, err))))
         st = CARAT_ENOMEM;
     if (st) {
         close_suite(m);
@@ -99,16 +103,10 @@ static carat_status pin(const void *state, carat_jw *w, carat_err *err)
 {
     const mmlu *m = state;
     (void)err;
-    carat_jw_key(w, "variant");
-    carat_jw_text(w, variants[m->style.variant]);
     carat_jw_key(w, "shots");
     carat_jw_u64(w, CARAT_MMLU_SHOTS);
-    carat_jw_key(w, "strip_options");
-    carat_jw_bool(w, m->style.strip || m->style.variant >= CARAT_MMLU_LM_EVAL);
     carat_jw_key(w, "extraction");
     carat_jw_text(w, extraction[m->style.variant]);
-    carat_jw_key(w, "official_fallback");
-    carat_jw_bool(w, m->guess);
     carat_jw_key(w, "rows_sha256");
     carat_jw_text(w, m->data.sha256);
     return CARAT_OK;
@@ -126,42 +124,72 @@ static carat_item describe(const void *state, size_t i)
 
 /* ---- asking -------------------------------------------------------------------------------------------------- */
 
-/* Is prompt + max_new within the window? Without a tokenizer nobody knows: yes. */
-static carat_status fits(const mmlu *m, const carat_str *prompt, bool *out, carat_err *err)
+static carat_status count_tokens(const mmlu *m, const char *text, size_t len, size_t *n, carat_err *err)
 {
-    size_t n, most = m->window > m->max_new ? m->window - m->max_new : 0;
-    size_t bos = m->model && m->model->bos >= 0;
-    *out = true;
-    if (!m->model || !m->model->tokenizer || prompt->len + bos < most) /* a token has at least one byte */
-        return CARAT_OK;
     int32_t *ids;
-    carat_status st = carat_encode(m->model->tokenizer, prompt->data, prompt->len, 0, &ids, &n, err);
-    if (st)
-        return st;
-    carat_release(ids);
-    *out = n + bos < most;
+    carat_status st = carat_encode(m->model->tokenizer, text, len, 0, &ids, n, err);
+    if (!st)
+        carat_release(ids);
+    return st;
+}
+
+/* Tokens of header and k examples of a category; counted once. */
+static carat_status shared_tokens(mmlu *m, uint32_t category, uint32_t k, const carat_str *prompt, size_t own,
+                                  size_t *n, carat_err *err)
+{
+    uint32_t *known = &m->tokens[category][k];
+    if (!*known) {
+        carat_status st = count_tokens(m, prompt->data, prompt->len - own, n, err);
+        if (st)
+            return st;
+        *known = (uint32_t)*n;
+    }
+    *n = *known;
     return CARAT_OK;
 }
 
-/* local takes examples away until the prompt fits, as evaluate_from_local.py does; the others send what they have. */
+/* Are BOS, prompt and max_new within the window? own: bytes of the question at the end, and their tokens, which with those of the
+ * examples add up to the prompt's but for the seam; where that could decide, the prompt is counted as a whole. */
+static carat_status fits(mmlu *m, uint32_t category, uint32_t k, const carat_str *prompt, const size_t own[2],
+                         bool *out, carat_err *err)
+{
+    size_t most = m->window > m->max_new ? m->window - m->max_new : 0, n;
+    size_t bos = m->model->bos >= 0;
+    carat_status st = shared_tokens(m, category, k, prompt, own[0], &n, err);
+    n += own[1] + bos;
+    if (!st && n + SEAM > most && n < most + SEAM) {
+        st = count_tokens(m, prompt->data, prompt->len, &n, err);
+        n += bos;
+    }
+    *out = n < most;
+    return st;
+}
+
+/* local takes examples away until the prompt fits, as evaluate_from_local.py does. Without a tokenizer nobody knows whether it does. */
+static carat_status shorten(mmlu *m, size_t i, carat_str *prompt, carat_err *err)
+{
+    const carat_mmlu_row *row = &m->data.row[i];
+    size_t most = m->window > m->max_new ? m->window - m->max_new : 0, own[2];
+    bool ok = !m->model || !m->model->tokenizer || prompt->len + 1 < most; /* a token has at least one byte */
+    if (ok)
+        return CARAT_OK;
+    own[0] = carat_mmlu_question_bytes(&m->style, row);
+    carat_status st = count_tokens(m, prompt->data + prompt->len - own[0], own[0], &own[1], err);
+    while (!st && !(st = fits(m, row->category, m->shots[i], prompt, own, &ok, err)) && !ok && m->shots[i]) {
+        carat_str_clear(prompt);
+        carat_mmlu_prompt(&m->style, &m->data, row, --m->shots[i], prompt);
+        st = carat_str_check(prompt, err);
+    }
+    return st;
+}
+
 static carat_status build(mmlu *m, size_t i, carat_str *out, carat_err *err)
 {
     const carat_mmlu_row *row = &m->data.row[i];
-    uint32_t k = m->data.category[row->category].shots;
-    for (;; k--) {
-        bool ok = true;
-        carat_str_clear(out);
-        carat_mmlu_prompt(&m->style, &m->data, row, k, out);
-        carat_status st = carat_str_check(out, err);
-        if (!st && m->style.variant == CARAT_MMLU_LOCAL)
-            st = fits(m, out, &ok, err);
-        if (st)
-            return st;
-        if (ok || !k)
-            break;
-    }
-    m->shots[i] = (uint8_t)k;
-    return CARAT_OK;
+    m->shots[i] = (uint8_t)m->data.category[row->category].shots;
+    carat_mmlu_prompt(&m->style, &m->data, row, m->shots[i], out);
+    carat_status st = carat_str_check(out, err);
+    return st || m->style.variant != CARAT_MMLU_LOCAL ? st : shorten(m, i, out, err);
 }
 
 static carat_status question(void *state, size_t i, carat_question *out, carat_err *err)

@@ -57,6 +57,8 @@ typedef struct carat_mmlu_style {
 /* Appends the prompt of a row with the first k examples of its category: plain text, or the JSON of messages. */
 void carat_mmlu_prompt(const carat_mmlu_style *s, const carat_mmlu_data *d, const carat_mmlu_row *row,
                        uint32_t k, carat_str *out);
+/* Bytes at the end of a plain prompt that are the row's own, behind the last example. */
+size_t carat_mmlu_question_bytes(const carat_mmlu_style *s, const carat_mmlu_row *row);
 /* How many options a row shows: two editions drop "N/A". */
 uint32_t carat_mmlu_shown(const carat_mmlu_style *s, const carat_mmlu_row *row);
 

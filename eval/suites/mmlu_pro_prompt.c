@@ -8,7 +8,8 @@
 #include "eval/suites/mmlu_pro.h"
 #include "runtime/base/unicode.h"
 
-static const char lets_think[] = "Let's think step by step.";
+static const char lets_think[] = "Let's think step by step.",
+                  answer_head[] = "Answer: Let's think step by step.";
 
 static bool lm_eval(const carat_mmlu_style *s)
 {
@@ -52,7 +53,8 @@ static void put_options(const carat_mmlu_style *s, const carat_mmlu_row *row, ca
     for (uint32_t i = 0; i < row->n_options && at < most; i++) {
         if (!shows(s, row->option[i]))
             continue;
-        carat_str_printf(out, "%c. ", 'A' + at++);
+        carat_str_putc(out, (char)('A' + at++));
+        carat_str_add(out, ". ", 2);
         if (s->strip || lm_eval(s))
             put_stripped(out, row->option[i]);
         else
@@ -73,7 +75,9 @@ static void put_replaced(carat_str *out, const char *text, const char *what, con
 
 static void put_question(const carat_mmlu_style *s, const carat_mmlu_row *row, carat_str *out)
 {
-    carat_str_printf(out, "Question:\n%s\nOptions:\n", row->question);
+    carat_str_puts(out, "Question:\n");
+    carat_str_puts(out, row->question);
+    carat_str_puts(out, "\nOptions:\n");
     put_options(s, row, out);
 }
 
@@ -96,19 +100,23 @@ static void put_local(const carat_mmlu_style *s, const carat_mmlu_row *const *sh
 {
     for (uint32_t i = 0; i < k; i++) {
         put_question(s, shot[i], out);
-        put_replaced(out, shot[i]->cot, "A: Let's think step by step.", "Answer: Let's think step by step.");
+        put_replaced(out, shot[i]->cot, "A: Let's think step by step.", answer_head);
         carat_str_puts(out, "\n\n");
     }
     put_question(s, row, out);
-    carat_str_printf(out, "Answer: %s", lets_think);
+    carat_str_puts(out, answer_head);
 }
 
 static void put_api_block(const carat_mmlu_style *s, const carat_mmlu_row *row, const char *cot,
                           carat_str *out)
 {
-    carat_str_printf(out, "Question: %s\nOptions: ", row->question);
+    carat_str_puts(out, "Question: ");
+    carat_str_puts(out, row->question);
+    carat_str_puts(out, "\nOptions: ");
     put_options(s, row, out);
-    carat_str_printf(out, "Answer: %s\n\n", carat_starts(cot, "A: ") ? cot + 3 : cot);
+    carat_str_puts(out, "Answer: ");
+    carat_str_puts(out, carat_starts(cot, "A: ") ? cot + 3 : cot);
+    carat_str_puts(out, "\n\n");
 }
 
 static void put_lm_eval(const carat_mmlu_style *s, const carat_mmlu_row *const *shot, uint32_t k,
@@ -116,12 +124,22 @@ static void put_lm_eval(const carat_mmlu_style *s, const carat_mmlu_row *const *
 {
     for (uint32_t i = 0; i < k; i++) {
         put_question(s, shot[i], out);
-        carat_str_printf(out, "Answer: %s ", lets_think);
+        carat_str_puts(out, answer_head);
+        carat_str_putc(out, ' ');
         put_replaced(out, shot[i]->cot, "A: Let's think step by step. ", "");
         carat_str_puts(out, "\n\n");
     }
     put_question(s, row, out);
-    carat_str_printf(out, "Answer: %s", lets_think);
+    carat_str_puts(out, answer_head);
+}
+
+size_t carat_mmlu_question_bytes(const carat_mmlu_style *s, const carat_mmlu_row *row)
+{
+    carat_str text = CARAT_STR_INIT;
+    put_local(s, NULL, 0, row, &text);
+    size_t n = text.len;
+    carat_str_free(&text);
+    return n;
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */
@@ -143,7 +161,7 @@ static void put_turns(const carat_mmlu_style *s, const carat_mmlu_row *const *sh
     for (uint32_t i = 0; i <= k; i++) {
         carat_str_clear(&text);
         put_question(s, i < k ? shot[i] : row, &text);
-        carat_str_printf(&text, "Answer: %s", lets_think);
+        carat_str_puts(&text, answer_head);
         put_message(w, "user", &text);
         if (i == k)
             break;

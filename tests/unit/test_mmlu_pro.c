@@ -1,9 +1,11 @@
 /* MMLU-Pro: prompts, marks and guesses against the official programs' own.         SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "datasets/table.h"
 #include "eval/pyrandom.h"
 #include "eval/suites/mmlu_pro.h"
 #include "runtime/base/file.h"
@@ -298,10 +300,98 @@ static void official_prompts(void **state)
     }
 }
 
+/* Records as a run leaves them, of one model's replies in the sample of official outputs. */
+typedef struct replies {
+    const char *model;
+    carat_json **record;
+    size_t n, cap;
+} replies;
+
+static carat_status add_reply(void *ctx, const carat_json *row, const carat_str *text, carat_err *err)
+{
+    replies *r = ctx;
+    const char *model, *output, *answer, *category, *pred = NULL;
+    uint64_t id, options, index, level;
+    (void)text, (void)err;
+    assert_int_equal(carat_json_text(carat_json_get(row, "model"), "", &model, NULL), CARAT_OK);
+    if (strcmp(model, r->model) != 0)
+        return CARAT_OK;
+    carat_json_text(carat_json_get(row, "output"), "", &output, NULL);
+    carat_json_text(carat_json_get(row, "answer"), "", &answer, NULL);
+    carat_json_text(carat_json_get(row, "category"), "", &category, NULL);
+    carat_json_text(carat_json_get(row, "expected_pred"), "", &pred, NULL);
+    carat_json_u64(carat_json_get(row, "question_id"), "", 0, 1 << 20, &id, NULL);
+    carat_json_u64(carat_json_get(row, "n_options"), "", 0, 16, &options, NULL);
+    carat_json_u64(carat_json_get(row, "answer_index"), "", 0, 16, &index, NULL);
+    carat_json_u64(carat_json_get(row, "level"), "", 0, 3, &level, NULL);
+    carat_letter found;
+    assert_int_equal(carat_mmlu_extract(output, CARAT_MMLU_FIRST, &found, NULL), CARAT_OK);
+    assert_int_equal(found.letter, pred ? *pred : 0);
+    assert_int_equal(found.level, level);
+    carat_str s = CARAT_STR_INIT;
+    carat_str_printf(
+        &s,
+        "{\"item\": %u, \"groups\": {\"category\": \"%s\"}, \"outcome\": \"%s\", \"n_options\": %u, "
+        "\"answer_index\": %u, \"level\": %u}",
+        (unsigned)id, category,
+        !pred              ? "unparsed"
+        : *pred == *answer ? "right"
+                           : "wrong",
+        (unsigned)options, (unsigned)index, (unsigned)level);
+    assert_int_equal(carat_grow((void **)&r->record, &r->cap, r->n + 1, sizeof *r->record, NULL), CARAT_OK);
+    assert_int_equal(carat_json_parse(s.data, s.len, &r->record[r->n++], NULL), CARAT_OK);
+    carat_str_free(&s);
+    return CARAT_OK;
+}
+
+static double metric(const carat_results *r, const char *name)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (!strcmp(r->metric[i].name, name))
+            return r->metric[i].estimate.value;
+    fail_msg("no metric %s", name);
+    return 0;
+}
+
+/* The official program's own numbers for 1,000 real replies. */
+static void official_scores(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        double official, chain, expected, macro;
+    } want[] = {{"Mixtral-8x7B-Instruct-v0.1", 129 / 400.0, 0.305, 0.32125992063492065, 0.34791549330687893},
+                {"Qwen1.5-7B-Chat", 172 / 600.0, -1, -1, -1}};
+    char path[512];
+    shared_path(path, sizeof path, "outputs_sample.jsonl.gz");
+    if (!carat_is_file(path)) {
+        print_message("SKIP official scores: no %s\n", path);
+        skip();
+    }
+    for (size_t k = 0; k < 2; k++) {
+        replies r = {.model = want[k].model};
+        carat_err err;
+        if (carat_table_each(path, add_reply, &r, &err))
+            fail_msg("%s", err.text);
+        carat_results out = {.metric = {{"acc", {-1}}}, .n = 1};
+        assert_int_equal(suite->report(NULL, (const carat_json *const *)r.record, r.n, &out, NULL), CARAT_OK);
+        assert_true(fabs(metric(&out, "acc_official") - want[k].official) < 1e-12);
+        assert_true(metric(&out, "acc") == -1);
+        if (want[k].chain > 0) {
+            assert_true(fabs(metric(&out, "acc_expected") - want[k].expected) < 1e-12);
+            assert_true(fabs(metric(&out, "acc_macro") - want[k].macro) < 1e-12);
+        }
+        for (size_t i = 0; i < r.n; i++)
+            carat_json_free(r.record[i]);
+        free(r.record);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(python_random), cmocka_unit_test(sample),
-                                       cmocka_unit_test(editions),      cmocka_unit_test(marks),
-                                       cmocka_unit_test(refusals),      cmocka_unit_test(official_prompts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(python_random),  cmocka_unit_test(sample),
+                                       cmocka_unit_test(editions),       cmocka_unit_test(marks),
+                                       cmocka_unit_test(refusals),       cmocka_unit_test(official_prompts),
+                                       cmocka_unit_test(official_scores)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
