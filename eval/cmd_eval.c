@@ -454,8 +454,7 @@ static const carat_opt options[] = {
     {"suite", 's', CARAT_OPT_TEXT, AT(suites), "NAME[,NAME]",
      "what to measure: names of `carat list suites`"},
     {"data", 0, CARAT_OPT_LIST, AT(data), "SUITE=PATH",
-     "perplexity, kld: UTF-8 text, or conversations (.jsonl); others: their data set (default: a small "
-     "sample)"},
+     "text or conversations (.jsonl) where a suite computes, else a data set (a sample)"},
     {"output", 'o', CARAT_OPT_TEXT, AT(out), "RUN",
      "keep the run in this directory; the same command goes on with it"},
     {"limit", 0, CARAT_OPT_INT, AT(limit), "N", "the first N items only"},

@@ -28,7 +28,7 @@ static carat_status suite_of(carat_loaded *run, const char *name, uint32_t *out,
 /* Takes the tree. */
 static carat_status add_record(carat_loaded *run, size_t *cap, carat_json *json, carat_err *err)
 {
-    carat_record r = {.json = json};
+    carat_record r = {.json = json, .line = run->n};
     const char *name;
     carat_status st = CARAT_OK;
     if (!carat_json_is_object(json))
@@ -73,23 +73,31 @@ static int by_suite_and_item(const void *a, const void *b)
     const carat_record *x = a, *y = b;
     if (x->suite != y->suite)
         return (x->suite > y->suite) - (x->suite < y->suite);
-    return (x->item > y->item) - (x->item < y->item);
+    if (x->item != y->item)
+        return x->item < y->item ? -1 : 1;
+    return (x->line > y->line) - (x->line < y->line);
 }
 
-/* Sorts the records and notes where each suite's begin. */
-static carat_status settle(carat_loaded *run, carat_err *err)
+/* Sorts the records, keeps the last of each item, and notes where each suite's begin. */
+static void settle(carat_loaded *run)
 {
+    size_t n = 0;
     if (run->n)
         qsort(run->record, run->n, sizeof *run->record, by_suite_and_item);
     for (size_t i = 0; i < run->n; i++) {
-        carat_loaded_suite *s = &run->suite[run->record[i].suite];
+        carat_record r = run->record[i];
+        carat_loaded_suite *s = &run->suite[r.suite];
+        if (s->n && run->record[n - 1].item == r.item) {
+            carat_json_text(carat_json_get(r.json, "suite"), "suite", &s->name, NULL);
+            carat_json_free(run->record[n - 1].json); /* which may have held the name */
+            run->record[n - 1] = r;
+            continue;
+        }
         if (!s->n++)
-            s->first = i;
-        else if (run->record[i - 1].item == run->record[i].item)
-            return carat_fail(err, CARAT_EFORMAT, "two records of %s item %" PRIu64, s->name,
-                              run->record[i].item);
+            s->first = n;
+        run->record[n++] = r;
     }
-    return CARAT_OK;
+    run->n = n;
 }
 
 static carat_status read_items(carat_loaded *run, const char *path, carat_err *err)
@@ -101,8 +109,7 @@ static carat_status read_items(carat_loaded *run, const char *path, carat_err *e
         return st;
     st = read_lines(run, text, len, err);
     free(text);
-    if (!st)
-        st = settle(run, err);
+    settle(run);
     return st ? carat_fail_in(err, st, path) : CARAT_OK;
 }
 

@@ -10,6 +10,7 @@
 typedef struct carat_record {
     uint32_t suite; /* index into carat_loaded.suite */
     uint64_t item;
+    size_t line;
     carat_json *json; /* the line of items.jsonl; its members are checked by who reads them */
 } carat_record;
 
@@ -31,7 +32,7 @@ typedef struct carat_loaded {
     bool torn; /* the last line of items.jsonl was half-written; it is left out */
 } carat_loaded;
 
-/* Each line of items.jsonl is an object with "suite" and "item"; two lines for one item are refused. Errors name file and line. */
+/* Each line of items.jsonl is an object with "suite" and "item"; of two lines for one item, as a run under way may have, the last counts. Errors name file and line. */
 carat_status carat_run_load(const char *dir, carat_loaded *out, carat_err *err);
 /* NULL: the run has no such suite, no such item. */
 const carat_loaded_suite *carat_run_suite(const carat_loaded *run, const char *name);

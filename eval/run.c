@@ -9,7 +9,7 @@
 
 #include "eval/method.h"
 
-enum { MAX_FILE = 1 << 30 };
+static const size_t MAX_FILE = (size_t)1 << 32;
 
 bool carat_shard_has(carat_shard s, size_t i)
 {
@@ -197,6 +197,16 @@ static bool append(int fd, const char *data, size_t len)
     return fsync(fd) == 0 || errno == EINVAL; /* what cannot be synced, as a pipe, is not */
 }
 
+/* That of an earlier end of this run: it no longer says what the items say. */
+static void forget_report(const carat_run *r)
+{
+    carat_str path = CARAT_STR_INIT;
+    carat_path_join(&path, r->dir, "report.json");
+    if (!carat_str_check(&path, NULL))
+        unlink(path.data);
+    carat_str_free(&path);
+}
+
 carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err)
 {
     carat_json *node;
@@ -207,6 +217,8 @@ carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err)
     if (st || (st = carat_json_parse(line->data, line->len, &node, err)) || (st = add_line(r, node, err)) ||
         !r->dir)
         return st;
+    if (!r->fresh++)
+        forget_report(r);
     carat_str_add(&text, line->data, line->len);
     carat_str_putc(&text, '\n');
     if (!(st = carat_str_check(&text, err))) {

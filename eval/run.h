@@ -31,6 +31,7 @@ typedef struct carat_run {
     int lock;  /* file descriptor; -1: none */
     int items; /* file descriptor, appends; -1: closed */
     uint64_t length;
+    size_t fresh;      /* lines written since open */
     bool broken;       /* a line could not be written: nothing more is */
     carat_json **line; /* all lines, those that no longer count too */
     size_t n, cap;
