@@ -201,6 +201,7 @@ static carat_status read_lines(const char *dir, lines *out, carat_err *err)
     carat_str_free(&path);
     if (st || (st = carat_grow((void **)&out->start, &out->cap, 1, sizeof *out->start, err)))
         return st;
+    out->start[0] = 0;
     for (char *p = out->text, *nl; !st && (nl = memchr(p, '\n', len - (size_t)(p - out->text))); p = nl + 1)
         if (!(st = carat_grow((void **)&out->start, &out->cap, out->n + 2, sizeof *out->start, err)))
             out->start[++out->n] = (size_t)(nl + 1 - out->text);
@@ -343,11 +344,13 @@ const carat_cmd carat_cmd_merge = {
     .name = "merge",
     .summary = "join the shards of an evaluation into one run",
     .usage = "RUN... -o RUN",
-    .detail = "Shards are runs of `carat eval --shard I/N` with the same method and different items. The "
-              "result is that of the run that was\n"
-              "not divided: the same records in the same order, the report computed anew. Runs of different "
-              "methods, an item in two\n"
-              "runs and missing items are refused.",
+    .detail =
+        "Shards are runs of `carat eval --shard I/N` with the same method and different items. The result is "
+        "that of the run\n"
+        "that was not divided: the same records in the same order, the report computed anew. Runs of "
+        "different "
+        "methods, an\n"
+        "item in two runs and missing items are refused.",
     .example = "$ for i in 1 2 3; do carat eval e2b-int4 --suite mmlu-pro --shard $i/3 -o run.$i; done\n"
                "$ carat merge run.1 run.2 run.3 -o run",
     .options = options,

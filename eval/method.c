@@ -173,8 +173,12 @@ static carat_status put_suite(const carat_method *m, size_t k, carat_jw *w, cara
     put_count(w, "items", m->items[k]);
     if (s->question)
         st = put_asking(m, k, w, err);
-    if (!st && s->pin)
+    if (!st && s->pin) {
+        carat_jw_key(w, "protocol");
+        carat_jw_open(w, '{');
         st = s->pin(m->state[k], w, err);
+        carat_jw_close(w);
+    }
     carat_jw_close(w);
     return st;
 }

@@ -76,7 +76,7 @@ typedef struct carat_suite {
     const char *metric;   /* of suites that ask, the mean of the scores: "acc", "pass@1", "score" */
     const char *variants; /* "local, api, lm-eval", the first is the default; NULL: there is one way */
     carat_status (*open)(const carat_eval *e, void **state, size_t *items, carat_err *err);
-    /* What pins this suite's method beyond its options: members of its object in header.json ("extraction": "tiger-local-3", "sandbox":
+    /* What pins this suite's method beyond its options: members of "protocol" in its object of header.json ("extraction": "tiger-local-3", "sandbox":
      * "bubblewrap"). NULL: nothing. */
     carat_status (*pin)(const void *state, carat_jw *w, carat_err *err);
     /* ---- suites that ask. question: what to ask for item i; borrowed from the suite until release, and may be asked for again; what the
