@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/kernel/avx2.h"
+#include "runtime/kernel/avx2_rows.h"
 #include "runtime/kernel/ref.h"
 
 enum { RUN = 32 };
@@ -89,34 +89,6 @@ void carat_avx2_quantize(const float *x, carat_act *act, size_t t)
     }
 }
 
-/* Two neighbouring rows' worth of loads: 16 bytes of row i and of row i + 4. */
-static inline __m256i scale_bytes(const carat_weight *w, carat_comb rows, size_t i, size_t g)
-{
-    const uint8_t *p = w->scale + 2 * ((rows.first + i * rows.step) * w->groups + g);
-    const uint8_t *q = p + 2 * (4 * rows.step * w->groups);
-    return _mm256_set_m128i(_mm_loadu_si128((const __m128i *)(const void *)q),
-                            _mm_loadu_si128((const __m128i *)(const void *)p));
-}
-
-/* Eight rows of eight bf16 -> eight groups of eight f32. Pairs of groups travel as 32 bits and are parted at the end. */
-static void scales_8x8(const carat_weight *w, carat_comb rows, size_t g, float *out, size_t ld)
-{
-    const __m256i high = _mm256_set1_epi32((int)0xffff0000u);
-    __m256i m[4], d[4];
-    for (size_t i = 0; i < 4; i++)
-        m[i] = scale_bytes(w, rows, i, g);
-    __m256i a = _mm256_unpacklo_epi32(m[0], m[1]), b = _mm256_unpacklo_epi32(m[2], m[3]);
-    __m256i e = _mm256_unpackhi_epi32(m[0], m[1]), f = _mm256_unpackhi_epi32(m[2], m[3]);
-    d[0] = _mm256_unpacklo_epi64(a, b);
-    d[1] = _mm256_unpackhi_epi64(a, b);
-    d[2] = _mm256_unpacklo_epi64(e, f);
-    d[3] = _mm256_unpackhi_epi64(e, f);
-    for (size_t i = 0; i < 4; i++) {
-        _mm256_storeu_ps(out + 2 * i * ld, _mm256_castsi256_ps(_mm256_slli_epi32(d[i], 16)));
-        _mm256_storeu_ps(out + (2 * i + 1) * ld, _mm256_castsi256_ps(_mm256_and_si256(d[i], high)));
-    }
-}
-
 void carat_avx2_scales(const carat_weight *w, carat_comb rows, size_t g0, size_t n, float *out, size_t ld)
 {
     size_t g = 0;
@@ -128,11 +100,12 @@ void carat_avx2_scales(const carat_weight *w, carat_comb rows, size_t g0, size_t
         return;
     }
     if (w->scale_dtype == CARAT_DT_BF16) {
+        carat_rows8 s = carat_scales_of(w, rows);
         for (; g + 8 <= n; g += 8)
-            scales_8x8(w, rows, g0 + g, out + g * ld, ld);
+            carat_scales_8x8(s, 2 * (g0 + g), out + g * ld, ld);
         if (g < n && g0 + n >= 8) { /* the last few: the eight that end with them */
             float tail[64];
-            scales_8x8(w, rows, g0 + n - 8, tail, 8);
+            carat_scales_8x8(s, 2 * (g0 + n - 8), tail, 8);
             for (; g < n; g++)
                 memcpy(out + g * ld, tail + (8 - (n - g)) * 8, 8 * sizeof *out);
         }

@@ -2,7 +2,8 @@
  *
  * Eight rows at a time: each row's bytes are multiplied as they lie in the file, and a transposing tree of additions brings the
  * eight sums side by side, so that scaling and the running sum over groups are one vector operation each. The eight lie an eighth
- * of the piece apart: eight long streams come faster from memory than one, or than short rows side by side. */
+ * of the piece apart: eight long streams come faster from memory than one, or than short rows side by side. The processor follows
+ * them by itself: asking for lines early made it slower. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -12,8 +13,7 @@
 enum {
     ROWS = 8,
     TOKENS = 4,
-    SCALES = 8, /* groups whose scales are brought into order at once */
-    AHEAD = 512 /* bytes of a stream that are asked for early */
+    SCALES = 8 /* groups whose scales are brought into order at once */
 };
 
 typedef struct block {
@@ -90,73 +90,77 @@ static inline void sum_pair(const __m256i v[ROWS], __m256i *first, __m256i *seco
     *second = _mm256_permute2x128_si256(abcd, efgh, 0x31);
 }
 
-static inline __m256i less_offset(__m256i isum, int32_t xsum)
+static inline __m256i less_offset(__m256i isum, const int32_t *xsum)
 {
-    return _mm256_sub_epi32(isum, _mm256_set1_epi32(8 * xsum));
+    return _mm256_sub_epi32(isum, _mm256_slli_epi32(_mm256_set1_epi32(*xsum), 3));
 }
 
-/* What comes AHEAD bytes later in each of the eight streams of codes: the processor's own prefetchers follow fewer streams than
- * codes and scales make. */
-static inline void fetch_codes(carat_rows8 r, size_t at, size_t bytes)
+/* One token's activations. */
+typedef struct u4_token {
+    const int8_t *q;
+    const float *scale;
+    const int32_t *sum;
+} u4_token;
+
+static inline u4_token u4_token_of(const carat_act *x, size_t t)
 {
+    return (u4_token){x->q + t * x->ldq, x->scale + t * x->groups, x->sum + t * x->groups};
+}
+
+/* Two groups of one token: of columns 32 g to 32 g + 63. */
+static inline __m256 u4_pair(carat_rows8 r, const u4_token *x, size_t g, const float *wscale, __m256 acc)
+{
+    __m256i v[ROWS], first, second;
+    split s = split_at(x->q + 32 * g);
+#pragma GCC unroll 8
     for (size_t j = 0; j < ROWS; j++)
-        for (size_t i = 0; i < bytes; i += 64)
-            _mm_prefetch((const char *)carat_row_at(r, j, at + i + AHEAD), _MM_HINT_T0);
-}
-
-/* The scales of the eight rows that come next. */
-static inline void fetch_scales(const block *b)
-{
-    const carat_weight *w = b->w;
-    size_t row = (size_t)w->groups * carat_dtype_size(w->scale_dtype);
-    for (size_t j = 0; j < ROWS; j++) {
-        const char *next = (const char *)w->scale + (b->rows.first + 1 + j * b->rows.step) * row;
-        for (size_t i = 0; i < row; i += 64)
-            _mm_prefetch(next + i, _MM_HINT_T0);
-    }
+        v[j] = nibbles(load(carat_row_at(r, j, 16 * g)), s);
+    sum_pair(v, &first, &second);
+    acc = add_group(acc, less_offset(first, x->sum + g), wscale, x->scale[g]);
+    return add_group(acc, less_offset(second, x->sum + g + 1), wscale + ROWS, x->scale[g + 1]);
 }
 
 /* Groups [g, g + n) of one token. */
-static inline __m256 u4_groups(const block *b, carat_rows8 r, size_t t, size_t g, size_t n,
-                               const float *wscale, __m256 acc)
+static inline __m256 u4_groups(carat_rows8 r, const u4_token *x, size_t g, size_t n, const float *wscale,
+                               __m256 acc)
 {
-    const int8_t *q = b->x->q + t * b->x->ldq + 32 * g;
-    const float *xscale = b->x->scale + t * b->x->groups + g;
-    const int32_t *xsum = b->x->sum + t * b->x->groups + g;
-    __m256i v[ROWS], first, second;
     size_t i = 0;
-    for (; i + 2 <= n; i += 2) {
-        split x = split_at(q + 32 * i);
-        for (size_t j = 0; j < ROWS; j++)
-            v[j] = nibbles(load(carat_row_at(r, j, 16 * (g + i))), x);
-        sum_pair(v, &first, &second);
-        acc = add_group(acc, less_offset(first, xsum[i]), wscale + i * ROWS, xscale[i]);
-        acc = add_group(acc, less_offset(second, xsum[i + 1]), wscale + (i + 1) * ROWS, xscale[i + 1]);
+    for (; i + 2 <= n; i += 2)
+        acc = u4_pair(r, x, g + i, wscale + i * ROWS, acc);
+    if (i == n)
+        return acc;
+    __m256i v[ROWS], first, second; /* the last group of an odd number */
+    split s = split_at(x->q + 32 * (g + i));
+    for (size_t j = 0; j < ROWS; j++) {
+        const void *p = carat_row_at(r, j, 16 * (g + i));
+        v[j] = nibbles(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)p)), s);
     }
-    if (i < n) { /* the last group of an odd number */
-        split x = split_at(q + 32 * i);
-        for (size_t j = 0; j < ROWS; j++) {
-            const void *p = carat_row_at(r, j, 16 * (g + i));
-            v[j] = nibbles(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)p)), x);
-        }
-        sum_pair(v, &first, &second);
-        acc = add_group(acc, less_offset(first, xsum[i]), wscale + i * ROWS, xscale[i]);
-    }
-    return acc;
+    sum_pair(v, &first, &second);
+    return add_group(acc, less_offset(first, x->sum + g + i), wscale + i * ROWS, x->scale[g + i]);
 }
 
 static void block_u4_g32(const block *b, __m256 acc[TOKENS])
 {
     float wscale[SCALES * ROWS];
-    size_t groups = b->x->groups;
-    carat_rows8 r = carat_rows_of(b->w, b->rows);
-    fetch_scales(b);
-    for (size_t g = 0; g < groups; g += SCALES) {
+    size_t groups = b->x->groups, g = 0;
+    carat_rows8 r = carat_rows_of(b->w, b->rows), s = carat_scales_of(b->w, b->rows);
+    u4_token x = u4_token_of(b->x, b->t0);
+    __m256 sum = acc[0];
+    if (b->n == 1 && b->w->scale_dtype == CARAT_DT_BF16)
+        for (; g + SCALES <= groups; g += SCALES) {
+            carat_scales_8x8(s, 2 * g, wscale, ROWS);
+#pragma GCC unroll 4
+            for (size_t i = 0; i < SCALES; i += 2)
+                sum = u4_pair(r, &x, g + i, wscale + i * ROWS, sum);
+        }
+    acc[0] = sum;
+    for (; g < groups; g += SCALES) {
         size_t n = groups - g < SCALES ? groups - g : SCALES;
-        fetch_codes(r, 16 * g, 16 * n);
         carat_avx2_scales(b->w, b->rows, g, n, wscale, ROWS);
-        for (size_t i = 0; i < b->n; i++)
-            acc[i] = u4_groups(b, r, b->t0 + i, g, n, wscale, acc[i]);
+        for (size_t i = 0; i < b->n; i++) {
+            x = u4_token_of(b->x, b->t0 + i);
+            acc[i] = u4_groups(r, &x, g, n, wscale, acc[i]);
+        }
     }
 }
 
@@ -210,7 +214,7 @@ static inline __m256i group_sums(carat_code code, const block *b, carat_rows8 r,
     if (c < end)
         add_step(code, r, c / per_byte, (end - c + per_byte - 1) / per_byte, q + c, v);
     __m256i sum = tree_32(v);
-    return code == CARAT_CODE_U4 ? less_offset(sum, x->sum[t * x->groups + g]) : sum;
+    return code == CARAT_CODE_U4 ? less_offset(sum, x->sum + t * x->groups + g) : sum;
 }
 
 static inline __attribute__((always_inline)) void block_wide(carat_code code, const block *b,
@@ -218,16 +222,12 @@ static inline __attribute__((always_inline)) void block_wide(carat_code code, co
 {
     float wscale[SCALES * ROWS];
     size_t groups = b->x->groups;
-    size_t group_bytes = b->x->form.group / (code == CARAT_CODE_U4 ? 2 : 1);
     bool per_channel = b->w->groups == 1;
     carat_rows8 r = carat_rows_of(b->w, b->rows);
-    if (!per_channel)
-        fetch_scales(b);
     for (size_t g0 = 0; g0 < groups; g0 += SCALES) {
         size_t n = groups - g0 < SCALES ? groups - g0 : SCALES;
         if (g0 == 0 || !per_channel)
             carat_avx2_scales(b->w, b->rows, g0, per_channel ? SCALES : n, wscale, ROWS);
-        fetch_codes(r, g0 * group_bytes, n * group_bytes);
         for (size_t i = 0; i < b->n; i++)
             for (size_t g = 0; g < n; g++)
                 acc[i] = add_group(acc[i], group_sums(code, b, r, b->t0 + i, g0 + g), wscale + g * ROWS,

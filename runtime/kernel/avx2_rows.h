@@ -25,6 +25,37 @@ static inline const uint8_t *carat_row_at(carat_rows8 r, size_t i, size_t at)
     return (i < 4 ? r.top : r.middle) + i % 4 * r.step + at;
 }
 
+/* The scales of eight rows, two bytes each: as their bytes. */
+static inline carat_rows8 carat_scales_of(const carat_weight *w, carat_comb rows)
+{
+    size_t row = 2 * (size_t)w->groups, step = rows.step * row;
+    const uint8_t *top = w->scale + rows.first * row;
+    return (carat_rows8){top, top + 4 * step, step};
+}
+
+/* Eight rows of eight bf16 that begin at byte `at` -> eight groups of eight f32, ld floats apart. Pairs of groups travel as 32 bits and
+ * are parted at the end. */
+static inline void carat_scales_8x8(carat_rows8 s, size_t at, float *out, size_t ld)
+{
+    const __m256i high = _mm256_set1_epi32((int)0xffff0000u);
+    __m256i m[4], d[4];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+        m[i] = _mm256_set_m128i(_mm_loadu_si128((const __m128i *)(const void *)carat_row_at(s, i + 4, at)),
+                                _mm_loadu_si128((const __m128i *)(const void *)carat_row_at(s, i, at)));
+    __m256i a = _mm256_unpacklo_epi32(m[0], m[1]), b = _mm256_unpacklo_epi32(m[2], m[3]);
+    __m256i e = _mm256_unpackhi_epi32(m[0], m[1]), f = _mm256_unpackhi_epi32(m[2], m[3]);
+    d[0] = _mm256_unpacklo_epi64(a, b);
+    d[1] = _mm256_unpackhi_epi64(a, b);
+    d[2] = _mm256_unpacklo_epi64(e, f);
+    d[3] = _mm256_unpackhi_epi64(e, f);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        _mm256_storeu_ps(out + 2 * i * ld, _mm256_castsi256_ps(_mm256_slli_epi32(d[i], 16)));
+        _mm256_storeu_ps(out + (2 * i + 1) * ld, _mm256_castsi256_ps(_mm256_and_si256(d[i], high)));
+    }
+}
+
 /* Four bytes in every lane. */
 static inline __m256i carat_four_bytes(const void *p)
 {

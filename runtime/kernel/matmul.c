@@ -7,7 +7,8 @@ enum {
     FEW = 4,  /* tokens that one qdot or fdot takes */
     SOME = 8, /* up to so many, several qdots of a piece beat a panel */
     FLOAT_PANEL_ROWS = 128,
-    PIECE_BYTES = 256 << 10 /* of weights per piece when memory is the limit: some microseconds */
+    PIECE_BYTES = 256 << 10, /* of weights per piece when memory is the limit: some microseconds */
+    SHARES = 4               /* or so many pieces of a small product for each thread */
 };
 
 typedef enum path { QDOT, QPANEL, FDOT, SGEMM } path;
@@ -20,7 +21,7 @@ static path path_of(const carat_product *p, bool few)
 }
 
 /* Rows per piece, a multiple of 8. */
-static size_t piece_rows(const carat_product *p, bool few)
+static size_t piece_rows(const carat_product *p, bool few, int threads)
 {
     switch (path_of(p, few)) {
     case QPANEL:
@@ -28,15 +29,17 @@ static size_t piece_rows(const carat_product *p, bool few)
     case SGEMM:
         return FLOAT_PANEL_ROWS;
     default: {
-        size_t rows = PIECE_BYTES / (size_t)(p->w->row_bytes + 1) / 8 * 8;
+        size_t most = PIECE_BYTES / (size_t)(p->w->row_bytes + 1), shares = SHARES * (size_t)threads;
+        size_t fair = (size_t)(p->w->rows + shares - 1) / shares,
+               rows = (fair < most ? fair + 7 : most) / 8 * 8;
         return rows ? rows : 8;
     }
     }
 }
 
-static size_t pieces_of(const carat_product *p, bool few)
+static size_t pieces_of(const carat_product *p, bool few, int threads)
 {
-    size_t rows = piece_rows(p, few);
+    size_t rows = piece_rows(p, few, threads);
     return (size_t)(p->w->rows + rows - 1) / rows;
 }
 
@@ -87,13 +90,14 @@ size_t carat_matmul_scratch(size_t max_cols, size_t max_tokens)
 void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product *p, size_t np, bool few,
                   void *scratch)
 {
+    int threads = carat_team_size(team);
     size_t total = 0, begin, end, i = 0, before = 0; /* before: pieces of the products in front of i */
     for (size_t j = 0; j < np; j++)
-        total += pieces_of(&p[j], few);
+        total += pieces_of(&p[j], few, threads);
     while (carat_team_take(team, total, 1, &begin, &end)) { /* what a thread takes only ever grows */
-        for (size_t have; begin - before >= (have = pieces_of(&p[i], few)); i++)
+        for (size_t have; begin - before >= (have = pieces_of(&p[i], few, threads)); i++)
             before += have;
-        size_t rows = piece_rows(&p[i], few), r0 = (begin - before) * rows, r1 = r0 + rows;
+        size_t rows = piece_rows(&p[i], few, threads), r0 = (begin - before) * rows, r1 = r0 + rows;
         if (r1 > p[i].w->rows)
             r1 = (size_t)p[i].w->rows;
         piece(k, &p[i], r0, r1, path_of(&p[i], few), scratch);
@@ -102,7 +106,7 @@ void carat_matmul(const carat_kernels *k, carat_team *team, const carat_product 
 
 void carat_matmul_alone(const carat_kernels *k, const carat_product *p, bool few, void *scratch)
 {
-    size_t step = piece_rows(p, few), rows = (size_t)p->w->rows;
+    size_t step = piece_rows(p, few, 1), rows = (size_t)p->w->rows;
     for (size_t r = 0; r < rows; r += step)
         piece(k, p, r, rows - r < step ? rows : r + step, path_of(p, few), scratch);
 }
