@@ -158,24 +158,25 @@ static lanes add_tail(lanes acc, const carat_weight *w, size_t r, const float *x
     return add_product(acc, (lanes){_mm256_loadu_ps(a), _mm256_loadu_ps(a + 8)}, b);
 }
 
-/* `rows` rows from r times nt tokens, rows * nt <= 4; the weights come straight from the file. */
+/* Rows r, r + step, ... (`rows` of them) times nt tokens, rows * nt <= 4; the weights come straight from the file. */
 static inline __attribute__((always_inline)) void dot_float(carat_code code, size_t size,
-                                                            const carat_weight *w, size_t r, size_t rows,
+                                                            const carat_weight *w, carat_comb r, size_t rows,
                                                             const float *x, size_t ldx, size_t nt,
                                                             lanes acc[TOKENS])
 {
-    const uint8_t *p = w->data + r * w->row_bytes;
+    const uint8_t *p = w->data + r.first * w->row_bytes;
+    size_t row = r.step * (size_t)w->row_bytes;
     size_t whole = (size_t)w->cols / LANES * LANES;
     for (size_t c = 0; c < whole; c += LANES)
         for (size_t i = 0; i < rows; i++) {
-            lanes v = decode_float(code, p + i * w->row_bytes + c * size);
+            lanes v = decode_float(code, p + i * row + c * size);
             for (size_t t = 0; t < nt; t++)
                 acc[i * nt + t] = add_product(acc[i * nt + t], v, x + t * ldx + c);
         }
 }
 
 static inline __attribute__((always_inline)) void dot_shape(carat_code code, size_t size,
-                                                            const carat_weight *w, size_t r, size_t rows,
+                                                            const carat_weight *w, carat_comb r, size_t rows,
                                                             const float *x, size_t ldx, size_t nt,
                                                             lanes acc[TOKENS])
 {
@@ -232,11 +233,11 @@ static void dot_ragged(const carat_weight *w, size_t r, const float *x, size_t l
     }
 }
 
-static void dot_rows(const carat_weight *w, size_t r, size_t rows, const float *x, size_t ldx, size_t nt,
+static void dot_rows(const carat_weight *w, carat_comb r, size_t rows, const float *x, size_t ldx, size_t nt,
                      lanes acc[TOKENS])
 {
     if (w->format->integer && !even_groups(w)) {
-        dot_ragged(w, r, x, ldx, nt, acc);
+        dot_ragged(w, r.first, x, ldx, nt, acc);
         return;
     }
     switch (w->format->code) {
@@ -250,28 +251,37 @@ static void dot_rows(const carat_weight *w, size_t r, size_t rows, const float *
         dot_shape(CARAT_CODE_BF16, 2, w, r, rows, x, ldx, nt, acc);
         break;
     case CARAT_CODE_U4:
-        dot_codes_shape(CARAT_CODE_U4, w, r, x, ldx, nt, acc);
+        dot_codes_shape(CARAT_CODE_U4, w, r.first, x, ldx, nt, acc);
         break;
     case CARAT_CODE_U8:
-        dot_codes_shape(CARAT_CODE_U8, w, r, x, ldx, nt, acc);
+        dot_codes_shape(CARAT_CODE_U8, w, r.first, x, ldx, nt, acc);
         break;
     default:
-        dot_codes_shape(CARAT_CODE_I8, w, r, x, ldx, nt, acc);
+        dot_codes_shape(CARAT_CODE_I8, w, r.first, x, ldx, nt, acc);
     }
 }
 
+static void dot_to(const carat_weight *w, carat_comb r, size_t rows, const float *x, size_t ldx, size_t n,
+                   float *y, size_t ldy)
+{
+    lanes acc[TOKENS];
+    for (size_t i = 0; i < TOKENS; i++)
+        acc[i].lo = acc[i].hi = _mm256_setzero_ps();
+    dot_rows(w, r, rows, x, ldx, n, acc);
+    for (size_t i = 0; i < rows; i++) {
+        size_t row = r.first + i * r.step;
+        for (size_t t = 0; t < n; t++)
+            y[t * ldy + row] = total(add_tail(acc[i * n + t], w, row, x + t * ldx));
+    }
+}
+
+/* One token meets four rows at a time, a quarter of the piece apart: far streams come faster than rows side by side. */
 void carat_avx2_fdot(const carat_weight *w, size_t r0, size_t r1, const float *x, size_t ldx, size_t n,
                      float *y, size_t ldy)
 {
-    size_t step;
-    for (size_t r = r0; r < r1; r += step) {
-        step = n == 1 && r1 - r >= 4 && !w->format->integer ? 4 : 1;
-        lanes acc[TOKENS];
-        for (size_t i = 0; i < TOKENS; i++)
-            acc[i].lo = acc[i].hi = _mm256_setzero_ps();
-        dot_rows(w, r, step, x, ldx, n, acc);
-        for (size_t i = 0; i < step; i++)
-            for (size_t t = 0; t < n; t++)
-                y[t * ldy + r + i] = total(add_tail(acc[i * n + t], w, r + i, x + t * ldx));
-    }
+    size_t step = n == 1 && !w->format->integer ? (r1 - r0) / TOKENS : 0;
+    for (size_t r = 0; r < step; r++)
+        dot_to(w, (carat_comb){r0 + r, step}, TOKENS, x, ldx, n, y, ldy);
+    for (size_t r = r0 + TOKENS * step; r < r1; r++)
+        dot_to(w, (carat_comb){r, 1}, 1, x, ldx, n, y, ldy);
 }
