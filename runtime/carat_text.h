@@ -154,7 +154,11 @@ void carat_generation_close(carat_generation *g);
 /* Writes all n replies to their ends, those of one session with different sequences side by side: each step appends a token to every
  * unfinished one in a pass over the weights. The text of a reply is the same alone and in company. */
 carat_status carat_generate(carat_generation *const *list, size_t n, carat_err *err);
-/* Borrowed until close; complete after carat_generate. */
+/* A piece of that: computes the prompts of the replies that have not begun, and their first tokens; where all have, appends a token to
+ * each unfinished one (the first CARAT_STEP_ROWS of them). Replies may join the list and leave it between calls. */
+carat_status carat_generation_step(carat_generation *const *list, size_t n, size_t *unfinished,
+                                   carat_err *err);
+/* Borrowed until close; complete when `finish` is set. */
 const carat_generated *carat_generation_result(const carat_generation *g);
 
 #pragma GCC visibility pop

@@ -20,7 +20,8 @@ struct carat_generation {
     carat_generated out;
     int32_t *ids; /* prompt, then reply: [end] */
     size_t n_prompt, n, end;
-    bool started;
+    bool started, ended;
+    double began;          /* decoding */
     carat_choice *choices; /* [vocab] */
     carat_stream *stream;  /* NULL: ids only */
     carat_reply *reply;    /* NULL: all is content */
@@ -270,7 +271,8 @@ static carat_status start(carat_generation *g, carat_err *err)
     g->out = (carat_generated){.ids = g->ids + g->n_prompt, .n_prompt = g->n_prompt};
     carat_status st = carat_session_sync(g->s, &r, err);
     g->out.computed = carat_session_computed(g->s);
-    g->out.prompt_s = carat_now() - begin;
+    g->began = carat_now();
+    g->out.prompt_s = g->began - begin;
     if (st == CARAT_EINTR && g->out.finish)
         return CARAT_OK;
     return st ? st : draw(g, carat_session_logits(g->s), err);
@@ -293,19 +295,17 @@ static carat_status draft(carat_generation *g, carat_err *err)
     return st ? st : carat_session_trim(g->s, g->o.sequence, g->n - 1, err);
 }
 
-/* One id more for each unfinished reply, up to as many as a step takes; a round for those with a drafter -> how many that were. */
-static carat_status step(carat_generation *const *list, size_t n, size_t *count, carat_err *err)
+/* One id more for each reply that goes on, up to as many as a step takes; a round for those with a drafter. */
+static carat_status decode(carat_generation *const *list, size_t n, carat_err *err)
 {
     carat_step steps[CARAT_STEP_ROWS];
     carat_generation *whose[CARAT_STEP_ROWS];
     carat_status st = CARAT_OK;
     size_t rows = 0;
-    *count = 0;
     for (size_t i = 0; i < n && rows < CARAT_STEP_ROWS && !st; i++) {
         carat_generation *g = list[i];
-        if (g->out.finish || !goes_on(g, g->n_prompt))
+        if (!g->started || g->out.finish || !goes_on(g, g->n_prompt))
             continue;
-        ++*count;
         if (g->o.draft) {
             st = draft(g, err);
             continue;
@@ -320,19 +320,42 @@ static carat_status step(carat_generation *const *list, size_t n, size_t *count,
     return st;
 }
 
+/* Closes the text of replies that have ended -> how many have not. */
+static carat_status settle(carat_generation *const *list, size_t n, size_t *unfinished, carat_err *err)
+{
+    carat_status st = CARAT_OK;
+    *unfinished = 0;
+    for (size_t i = 0; i < n && !st; i++) {
+        carat_generation *g = list[i];
+        *unfinished += !g->out.finish;
+        if (!g->out.finish || g->ended)
+            continue;
+        g->ended = true;
+        g->out.decode_s = carat_now() - g->began;
+        st = end_text(g, err);
+    }
+    return st;
+}
+
+carat_status carat_generation_step(carat_generation *const *list, size_t n, size_t *unfinished,
+                                   carat_err *err)
+{
+    size_t begun = 0;
+    carat_status st = CARAT_OK;
+    for (size_t i = 0; i < n && !st; i++)
+        if (!list[i]->started) {
+            st = start(list[i], err);
+            begun++;
+        }
+    if (!begun && !st)
+        st = decode(list, n, err);
+    return st ? st : settle(list, n, unfinished, err);
+}
+
 carat_status carat_generate(carat_generation *const *list, size_t n, carat_err *err)
 {
     carat_status st = CARAT_OK;
-    for (size_t i = 0; i < n && !st; i++)
-        if (!list[i]->started)
-            st = start(list[i], err);
-    double begin = carat_now();
-    for (size_t count = 1; count && !st;)
-        st = step(list, n, &count, err);
-    for (size_t i = 0; i < n; i++) {
-        list[i]->out.decode_s = carat_now() - begin;
-        if (!st)
-            st = end_text(list[i], err);
-    }
+    for (size_t unfinished = n; unfinished && !st;)
+        st = carat_generation_step(list, n, &unfinished, err);
     return st;
 }
