@@ -5,6 +5,7 @@
 #define CARAT_EVAL_BACKEND_H
 
 #include "runtime/base/json.h"
+#include "runtime/base/util.h"
 #include "runtime/carat.h"
 
 /* One question. Everything in it is borrowed until its answer was delivered. Exactly one of prompt and messages is set. */
@@ -30,6 +31,9 @@ typedef struct carat_answer {
         *prompt_sha256; /* hex, of the exact bytes sent: the rendered text, or the request's messages */
     uint64_t prompt_tokens, cached_tokens, reply_tokens; /* 0: unknown */
     double wait_s, first_s, total_s; /* in the queue; from the start to the first token; to the end */
+    const double
+        *token_s; /* when each token, or piece of a stream, was there, from the start; NULL: unknown */
+    size_t n_token_s;
     uint32_t tries;
 } carat_answer;
 
@@ -53,7 +57,7 @@ typedef struct carat_backend {
                           void *ctx, carat_err *err);
     /* nll[i] = -log p(ids[i] | ids[0..i)) in nats, for i in [from, n), from >= 1 */
     carat_status (*nll)(void *self, const int32_t *ids, size_t n, size_t from, double *nll, carat_err *err);
-    /* Answers all questions, up to `parallel` at a time. A question that fails is an answer with a fault; only what makes going on
+    /* Answers all questions, up to `parallel` at a time (0: as many as the backend likes). A question that fails is an answer with a fault; only what makes going on
      * senseless (no memory, Ctrl-C: CARAT_EINTR) is an error. NULL: this backend cannot write. */
     carat_status (*ask)(void *self, const carat_asking *questions, uint32_t parallel, carat_err *err);
     /* log of the sum of exp over the vocabulary, in f64; callable from fn */
@@ -68,7 +72,9 @@ typedef struct carat_backend {
 
 typedef struct carat_local_options {
     const char *model, *numerics, *kernels, *kv; /* NULL: f32, the best, what goes with the numerics */
-    uint32_t context, threads;                   /* context 0: what questions usually need */
+    uint32_t context, threads; /* context: longest sequence that score takes; questions get what they need */
+    bool no_prefix_reuse;      /* every prompt is computed whole: for comparison */
+    carat_talk talk;
 } carat_local_options;
 carat_status carat_backend_local(const carat_local_options *o, carat_backend *out, carat_err *err);
 void carat_backend_close(carat_backend *b);

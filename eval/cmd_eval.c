@@ -19,7 +19,7 @@ struct args {
     carat_opt_list data, variant, setting;
     int64_t context, stride, limit, parallel, max_tokens, samples;
     double temperature;
-    bool strip_options, official_fallback, unsafe_no_sandbox, regrade;
+    bool strip_options, official_fallback, unsafe_no_sandbox, regrade, no_prefix_reuse;
 };
 
 enum { MAX_SUITES = 16, WINDOW = 512, EXIT_UNMEASURED = 5 };
@@ -242,8 +242,14 @@ static carat_status open_models(struct job *j, carat_err *err)
     for (size_t i = 0; i < j->n_suites; i++)
         asking = asking || j->suite[i]->question;
     uint32_t context = (uint32_t)(a->context || asking ? a->context : WINDOW);
-    carat_local_options o = {a->common.pos[0],           a->numerics, a->kernels, a->kv, context,
-                             (uint32_t)a->common.threads};
+    carat_local_options o = {.model = a->common.pos[0],
+                             .numerics = a->numerics,
+                             .kernels = a->kernels,
+                             .kv = a->kv,
+                             .context = context,
+                             .threads = (uint32_t)a->common.threads,
+                             .no_prefix_reuse = a->no_prefix_reuse,
+                             .talk = a->common.talk};
     carat_status st = carat_backend_local(&o, &j->model, err);
     if (st || !a->reference || (carat_is_file(a->reference) && !carat_ends(a->reference, ".safetensors")))
         return st;
@@ -465,7 +471,9 @@ static const carat_opt options[] = {
     {"extra-body", 0, CARAT_OPT_TEXT, AT(extra_body), "JSON", "endpoint: members for every request"},
     {"set", 0, CARAT_OPT_LIST, AT(setting), "NAME=VALUE", "endpoint: a setting (below)"},
     {"parallel", 0, CARAT_OPT_INT, AT(parallel), "N",
-     "questions at a time (default: what suits the backend)"},
+     "questions at a time (default: what suits the backend; here at most 32)"},
+    {"no-prefix-reuse", 0, CARAT_OPT_FLAG, AT(no_prefix_reuse), NULL,
+     "compute every prompt whole: the same replies, later (for comparison)"},
     {"thinking", 0, CARAT_OPT_TEXT, AT(thinking), "on|off", "let the model think first (off)"},
     {"max-tokens", 0, CARAT_OPT_INT, AT(max_tokens), "N", "longest reply, thoughts included"},
     {"samples", 0, CARAT_OPT_INT, AT(samples), "K", "replies to each problem, for pass@k (1)"},

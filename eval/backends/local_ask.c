@@ -4,6 +4,7 @@
  * Yu et al. 2022), and a slot whose reply ends takes the next question at once. A prompt computes only what no timeline holds: a prefix that
  * several prompts begin with is computed once, kept in a timeline of its own and copied (local_lines.c). Prompts are computed in
  * pieces between the steps, so that no reply waits for longer than one piece. None of it changes a bit of a reply. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "eval/backends/local.h"
@@ -13,9 +14,9 @@
 enum {
     USUAL_SLOTS = 16,
     MOST_PINS = 16,
-    QUEUE = 8,         /* questions looked at ahead of their turn, to see what they share */
-    PIECE = 512,       /* prompt tokens computed between two steps */
-    WORTH = 64,        /* a shared prefix gets a line of its own where it saves so many tokens to each */
+    QUEUE = 8,   /* questions looked at ahead of their turn, to see what they share */
+    PIECE = 512, /* prompt tokens computed between two steps */
+    WORTH = 64,  /* a shared prefix gets a line of its own where it saves so many tokens to each */
     LEAST_CONTEXT = 2048
 };
 
@@ -26,8 +27,8 @@ typedef struct job {
     carat_local_prompt prompt;
     size_t room; /* positions that prompt and reply may need */
     uint32_t slot, pin;
-    bool pinning;     /* its prefix is being computed in line `pin` */
-    size_t cached;    /* tokens of the prompt that were there */
+    bool pinning;  /* its prefix is being computed in line `pin` */
+    size_t cached; /* tokens of the prompt that were there */
     double taken, began;
     double *token_s; /* [n_tokens] */
     size_t n_tokens, cap_tokens;
@@ -213,7 +214,8 @@ static carat_status furnish(desk *d, size_t room, carat_err *err)
                    "--parallel %" PRIu32 " does not fit into the memory that is free: %" PRIu32
                    " replies of %" PRIu32 " positions at a time",
                    wanted, slots, o.context);
-    carat_debug(&l->talk, "%" PRIu32 " replies at a time, %" PRIu32 " kept prefixes, %" PRIu32 " positions each: %s",
+    carat_debug(&l->talk,
+                "%" PRIu32 " replies at a time, %" PRIu32 " kept prefixes, %" PRIu32 " positions each: %s",
                 slots, pins, o.context, bytes);
     return carat_lines_open(l->session, slots, pins, o.context, &d->lines, err);
 }
@@ -231,7 +233,8 @@ static size_t common(const job *a, const job *b)
 /* How many of its first ids a prompt shares with others that wait, run or ran lately; the last id is always computed. */
 static size_t shared(const desk *d, const job *j)
 {
-    size_t last = j->prompt.n - 1, most = carat_lines_common(&d->lines, 0, d->lines.slots, j->prompt.ids, last, false);
+    size_t last = j->prompt.n - 1,
+           most = carat_lines_common(&d->lines, 0, d->lines.slots, j->prompt.ids, last, false);
     for (size_t i = 0; i < d->queued; i++) {
         size_t n = common(j, d->queue[i]);
         n = n < last ? n : last;
@@ -319,7 +322,7 @@ static carat_status admit(desk *d, carat_err *err)
 {
     carat_status st = CARAT_OK;
     for (size_t spent = 0, tokens = 0; spent < PIECE && !st; spent += tokens) {
-        if (!d->prefill && (!d->queued || d->n_running == d->lines.slots))
+        if (!d->prefill && (!d->queued || (d->n_running && d->n_running == d->lines.slots)))
             break;
         carat_err why = {0};
         tokens = 0;
