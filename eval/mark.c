@@ -75,8 +75,11 @@ static carat_status grade(const carat_suite *s, void *state, size_t i, const car
 {
     carat_jw w = carat_jw_begin(own);
     carat_verdict v = {CARAT_WRONG, 0};
+    carat_answer given = *a;
+    if (!given.content)
+        given.content = "";
     carat_jw_open(&w, '{');
-    carat_status st = s->grade(state, i, a, &w, &v, why);
+    carat_status st = s->grade(state, i, &given, &w, &v, why);
     carat_jw_close(&w);
     if (st == CARAT_ENOMEM || st == CARAT_EINTR)
         return st;
@@ -110,7 +113,7 @@ carat_status carat_mark_answer(const carat_suite *s, void *state, size_t i, cons
     carat_status st = CARAT_OK;
     if (m.fault || m.truncated)
         m.outcome = CARAT_NOT_MEASURED;
-    else if (a->content && (st = grade(s, state, i, a, &own, &m, &why)))
+    else if ((st = grade(s, state, i, a, &own, &m, &why)))
         goto out;
     carat_jw w = carat_jw_begin(line);
     carat_jw_open(&w, '{');

@@ -81,8 +81,8 @@ typedef struct carat_suite {
     carat_status (*pin)(const void *state, carat_jw *w, carat_err *err);
     /* ---- suites that ask. question: what to ask for item i; borrowed from the suite until release, and may be asked for again; what the
      * command line overrides (thinking, max_new, temperature) and the seed are set behind it. grade: writes the members of the
-     * record that are its own; only called with an answer that has content and was not truncated or faulty, from several threads
-     * at once. */
+     * record that are its own; only called with an answer that was not truncated or faulty (no content is an empty one), from
+     * several threads at once. */
     carat_item (*describe)(const void *state, size_t i);
     carat_status (*question)(void *state, size_t i, carat_question *out, carat_err *err);
     carat_status (*grade)(void *state, size_t i, const carat_answer *a, carat_jw *w, carat_verdict *v,
