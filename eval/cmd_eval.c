@@ -398,8 +398,9 @@ static carat_status run_suite(struct job *j, size_t k, carat_err *err)
 static carat_status finish(struct job *j, carat_err *err)
 {
     carat_str report = CARAT_STR_INIT;
+    const char *header = j->run.header ? j->run.header : j->header.data;
     carat_status st = carat_run_tidy(&j->run, err);
-    if (!st && !(st = carat_summary_write(j->summary, j->n_summaries, j->header.data, &report, err)))
+    if (!st && !(st = carat_summary_write(j->summary, j->n_summaries, header, &report, err)))
         st = carat_run_report(&j->run, "report.json", &report, err);
     if (!st && j->a->common.json)
         fputs(report.data, stdout);

@@ -99,24 +99,24 @@ static carat_status lock(carat_run *r, carat_err *err)
     return st;
 }
 
-static carat_status check_header(const char *path, const char *header, carat_err *err)
+/* Writes the header, or takes the one that is there if it agrees. */
+static carat_status settle_header(carat_run *r, const char *path, const char *header, carat_err *err)
 {
-    char *text;
     size_t len;
-    if (!carat_is_file(path))
-        return carat_write_file(path, header, strlen(header), err);
-    carat_status st = carat_read_file(path, MAX_FILE, &text, &len, err);
-    if (st)
-        return st;
     carat_json *had = NULL, *wants = NULL;
-    if (!(st = carat_json_parse(text, len, &had, err)) &&
+    if (!carat_is_file(path)) {
+        if (!(r->header = strdup(header)))
+            return carat_fail(err, CARAT_ENOMEM, "out of memory for a header");
+        return carat_write_file(path, header, strlen(header), err);
+    }
+    carat_status st = carat_read_file(path, MAX_FILE, &r->header, &len, err);
+    if (!st && !(st = carat_json_parse(r->header, len, &had, err)) &&
         !(st = carat_json_parse(header, strlen(header), &wants, err)))
         st = carat_method_same(had, wants, CARAT_SAME_RUN, err);
     if (st)
         carat_fail_in(err, st, path);
     carat_json_free(had);
     carat_json_free(wants);
-    free(text);
     return st;
 }
 
@@ -146,7 +146,7 @@ static carat_status begin(carat_run *r, const char *header, carat_err *err)
     if (st || (st = lock(r, err)))
         return st;
     carat_path_join(&s, r->dir, "header.json");
-    st = check_header(s.data, header, err);
+    st = settle_header(r, s.data, header, err);
     carat_path_join(&s, r->dir, "items.jsonl");
     if (!st && carat_is_file(s.data) && !(st = read_items(r, s.data, err)) &&
         truncate(s.data, (off_t)r->length) != 0)
@@ -315,5 +315,6 @@ void carat_run_close(carat_run *r)
     carat_table_free(&r->suites);
     carat_arena_free(&r->names);
     free(r->dir);
+    free(r->header);
     *r = (carat_run){.lock = -1, .items = -1};
 }

@@ -27,9 +27,10 @@ typedef struct carat_kept {
 } carat_kept;
 
 typedef struct carat_run {
-    char *dir; /* NULL: nothing is kept on disk */
-    int lock;  /* file descriptor; -1: none */
-    int items; /* file descriptor, appends; -1: closed */
+    char *dir;    /* NULL: nothing is kept on disk */
+    char *header; /* the text of header.json: of the first call, where several made the run */
+    int lock;     /* file descriptor; -1: none */
+    int items;    /* file descriptor, appends; -1: closed */
     uint64_t length;
     size_t fresh;      /* lines written since open */
     bool broken;       /* a line could not be written: nothing more is */

@@ -149,6 +149,10 @@ carat_status carat_summary_write(const carat_summary *list, size_t n, const char
 
 static void print_estimate(const char *name, int width, const carat_estimate *e)
 {
+    if (isnan(e->value)) {
+        printf("  %-*s %12s\n", width, name, "-");
+        return;
+    }
     printf("  %-*s %12.6g", width, name, e->value);
     if (isfinite(e->error))
         printf("  +- %-10.3g [%.6g, %.6g]", e->error, e->low, e->high);

@@ -1,0 +1,61 @@
+# A run of questions that is killed at any moments goes on and ends with the items of an undisturbed one: none lost, none twice.
+# usage: eval_kill.sh [KILLS [SUITE...]]      12 kills by default, over all suites that ask; CARAT must name the program
+[ $# -gt 0 ] || set -- "${CARAT_KILLS:-12}"
+python3 - "$CARAT" "$ROOT/datasets/demo/model" "$@" <<'PY'
+import json, os, random, shutil, signal, subprocess, sys, time
+carat, model, kills, only = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+r = random.Random(11)
+TIMES = "wait_s", "first_s", "seconds", "cached_tokens"  # what a kill may change
+
+def command(suite, run):
+    return [carat, "eval", model, "--suite", suite, "--limit", "8", "--max-tokens", "40", "-t", "1", "-q", "-o", run]
+
+def items(run):
+    with open(f"{run}/items.jsonl", encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
+
+def report(run):
+    with open(f"{run}/report.json", encoding="utf-8") as f:
+        return json.load(f)
+
+def undisturbed(suite):
+    start = time.time()
+    p = subprocess.run(command(suite, "whole-" + suite), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert p.returncode in (0, 5), (suite, p.returncode, p.stderr)
+    return time.time() - start, p.returncode
+
+def kill_once(suite, run, took):
+    """-> was it killed before its end?"""
+    p = subprocess.Popen(command(suite, run), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    time.sleep(r.uniform(0, 1.1 * took))
+    p.kill()
+    err = p.communicate()[1]
+    assert p.returncode in (-signal.SIGKILL, 0, 5), (p.returncode, err)
+    if os.path.exists(f"{run}/items.jsonl"):
+        with open(f"{run}/items.jsonl", "rb") as f:
+            for line in f.read().split(b"\n")[:-1]:
+                json.loads(line)  # whole lines are whole, whenever it was
+    return p.returncode < 0
+
+listed = subprocess.run([carat, "list", "suites"], capture_output=True, text=True, check=True).stdout
+asking = [s for s in ("mmlu-pro", "mrcr", "gsm8k", "livecodebench") if s in listed and (not only or s in only)]
+done = dict.fromkeys(asking, 0)
+took, code = {}, {}
+for suite in asking:
+    took[suite], code[suite] = undisturbed(suite)
+while sum(done.values()) < kills:
+    suite = min(asking, key=lambda s: done[s])
+    shutil.rmtree("run", ignore_errors=True)
+    for _ in range(r.randint(1, 4)):
+        done[suite] += kill_once(suite, "run", took[suite])
+    p = subprocess.run(command(suite, "run"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert p.returncode == code[suite], (suite, p.returncode, p.stderr)
+    assert items("run") == items("whole-" + suite), f"{suite}: the items differ"
+    assert report("run") == report("whole-" + suite), f"{suite}: the reports differ"
+    assert sorted(os.listdir("run")) == ["header.json", "items.jsonl", "lock", "report.json"], os.listdir("run")
+if len(sys.argv) > 4 or kills > 12:
+    print(*(f"{n} kills of {s}" for s, n in done.items()), sep="\n")
+assert sum(done.values()) >= kills and all(done.values())
+print("resumed")
+PY
