@@ -6,12 +6,23 @@
 #include "eval/fingerprint.h"
 #include "runtime/base/mem.h"
 
-enum { USUAL_CONTEXT = 512 /* of a session that only scores */ };
+enum { USUAL_CONTEXT = 512 /* of a session, until more is needed */ };
 
-/* The session; asking may have left none. */
-static carat_status session(carat_local *l, carat_err *err)
+/* The session, with room for a sequence of n. Its first timeline is about to be overwritten. */
+static carat_status session(carat_local *l, size_t n, carat_err *err)
 {
-    return l->session ? CARAT_OK : carat_session_open(l->model, &l->options, &l->session, err);
+    size_t most = carat_model_describe(l->model)->context_max;
+    if (l->lines.line)
+        l->lines.line[0].held = 0;
+    if (l->session && (n <= l->options.context || n > most))
+        return CARAT_OK; /* what is too long for the model is refused where it is synced */
+    carat_lines_close(&l->lines);
+    carat_session_close(l->session);
+    l->session = NULL;
+    l->options.sequences = 1;
+    if (n > l->options.context)
+        l->options.context = (uint32_t)(n < most ? n : most);
+    return carat_session_open(l->model, &l->options, &l->session, err);
 }
 
 static carat_status score(void *self, const int32_t *ids, size_t n, size_t from, carat_logits_fn *fn,
@@ -19,7 +30,7 @@ static carat_status score(void *self, const int32_t *ids, size_t n, size_t from,
 {
     carat_local *l = self;
     carat_sync_request r = {.ids = ids, .n = n, .logits_from = from, .logits = fn, .ctx = ctx};
-    carat_status st = session(l, err);
+    carat_status st = session(l, n, err);
     return st ? st : carat_session_sync(l->session, &r, err);
 }
 
@@ -27,7 +38,7 @@ static carat_status nll(void *self, const int32_t *ids, size_t n, size_t from, d
 {
     carat_local *l = self;
     carat_sync_request r = {.ids = ids, .n = n - 1, .logits_from = from - 1, .next = ids + 1, .nll = out + 1};
-    carat_status st = session(l, err);
+    carat_status st = session(l, n, err);
     return st ? st : carat_session_sync(l->session, &r, err);
 }
 
@@ -78,6 +89,7 @@ static carat_status pin(void *self, carat_jw *w, carat_err *err)
 static void close_local(void *self)
 {
     carat_local *l = self;
+    carat_lines_close(&l->lines);
     carat_session_close(l->session);
     carat_tokenizer_close(l->tokenizer);
     carat_model_close(l->model);
@@ -95,7 +107,7 @@ static carat_status settle(carat_local *l, const carat_local_options *o, carat_e
         so->context = info->context_max;
     carat_status st;
     if ((st = carat_numerics_parse(o->numerics, CARAT_F32, &so->numerics, err)) ||
-        (st = carat_kv_parse(o->kv, &so->kv, err)) || (st = session(l, err)))
+        (st = carat_kv_parse(o->kv, &so->kv, err)) || (st = session(l, so->context, err)))
         return st;
     so->kv = carat_session_kv(l->session);
     so->kernels = carat_session_kernels(l->session); /* of a table that lives as long as the program */
@@ -122,7 +134,7 @@ carat_status carat_backend_local(const carat_local_options *o, carat_backend *ou
     *out = (carat_backend){.self = l,
                            .vocab = info->vocab,
                            .bos = info->bos,
-                           .context = l->options.context,
+                           .context = info->context_max,
                            .large = l->edition ? l->edition == CARAT_EDITION_LARGE : !small,
                            .tokenizer = l->tokenizer,
                            .score = score,

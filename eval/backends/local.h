@@ -8,12 +8,32 @@
 #include "eval/backend.h"
 #include "runtime/base/util.h"
 
+/* What a timeline of the session holds. Only positions that a sync computed are ever lent to another prompt: those that steps
+ * appended differ in the last bits from what a sync makes of the same ids, and a reply must not depend on what ran before it. */
+typedef struct carat_line {
+    int32_t *ids;   /* [context]: of the prompt it is for */
+    size_t n, held; /* of the prompt; of it computed */
+    uint64_t used;  /* when last */
+    bool busy;
+} carat_line;
+
+/* Lines [0, slots) are for replies. Those behind keep prefixes that several prompts begin with, and nothing else, so that they can be
+ * lent however long the replies become (a sliding window forgets). */
+typedef struct carat_lines {
+    carat_session *session;
+    carat_line *line;
+    uint32_t slots, pins;
+    uint64_t clock;
+} carat_lines;
+
 typedef struct carat_local {
     carat_model *model;
     carat_tokenizer *tokenizer;
-    carat_session *session;        /* opened anew where questions need more */
+    carat_session *session;        /* opened anew where more is needed; NULL after a failure */
     carat_session_options options; /* of the session */
-    carat_edition edition;         /* 0: messages cannot be framed, for the reason below */
+    carat_lines lines;     /* of the session, if it was opened for questions; a score uses the first */
+    uint32_t parallel;     /* that they were opened for */
+    carat_edition edition; /* 0: messages cannot be framed, for the reason below */
     carat_err frameless;
     carat_talk talk;
     bool reuse; /* of prefixes */
@@ -39,24 +59,6 @@ carat_status carat_local_answer(const carat_local *l, const carat_generated *g, 
                                 carat_local_deliver_fn *fn, void *ctx, carat_err *err);
 
 /* ---- timelines ----------------------------------------------------------------------------------------------- */
-
-/* What a timeline of the session holds. Only positions that a sync computed are ever lent to another prompt: those that steps
- * appended differ in the last bits from what a sync makes of the same ids, and a reply must not depend on what ran before it. */
-typedef struct carat_line {
-    int32_t *ids;   /* [context]: of the prompt it is for */
-    size_t n, held; /* of the prompt; of it computed */
-    uint64_t used;  /* when last */
-    bool busy;
-} carat_line;
-
-/* Lines [0, slots) are for replies. Those behind keep prefixes that several prompts begin with, and nothing else, so that they can be
- * lent however long the replies become (a sliding window forgets). */
-typedef struct carat_lines {
-    carat_session *session;
-    carat_line *line;
-    uint32_t slots, pins;
-    uint64_t clock;
-} carat_lines;
 
 carat_status carat_lines_open(carat_session *s, uint32_t slots, uint32_t pins, size_t context,
                               carat_lines *out, carat_err *err);

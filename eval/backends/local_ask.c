@@ -40,8 +40,8 @@ typedef struct desk {
     carat_local *l;
     const carat_asking *a;
     uint32_t parallel;
-    carat_lines lines;
-    job *queue[QUEUE]; /* in their order */
+    carat_lines *lines; /* the session's */
+    job *queue[QUEUE];  /* in their order */
     size_t queued;
     bool exhausted;
     job *running[CARAT_STEP_ROWS]; /* by slot */
@@ -65,9 +65,9 @@ static void leave_slot(desk *d, job *j)
 {
     if (d->prefill == j)
         d->prefill = NULL;
-    if (j->slot < d->lines.slots && d->running[j->slot] == j) {
+    if (j->slot < d->lines->slots && d->running[j->slot] == j) {
         d->running[j->slot] = NULL;
-        d->lines.line[j->slot].busy = false;
+        d->lines->line[j->slot].busy = false;
         d->n_running--;
     }
 }
@@ -198,7 +198,7 @@ static carat_status furnish(desk *d, size_t room, carat_err *err)
     while (context < room || context < o.context)
         context *= 2;
     o.context = (uint32_t)(context < most ? context : most);
-    carat_lines_close(&d->lines);
+    carat_lines_close(d->lines);
     carat_session_close(l->session);
     l->session = NULL;
     share_memory(d, &o, &slots, &pins);
@@ -207,6 +207,7 @@ static carat_status furnish(desk *d, size_t room, carat_err *err)
     if (st)
         return st;
     l->options = o;
+    l->parallel = d->parallel;
     char bytes[16];
     carat_format_bytes(price(l, o, o.sequences), bytes);
     if (slots < wanted && d->parallel)
@@ -217,7 +218,7 @@ static carat_status furnish(desk *d, size_t room, carat_err *err)
     carat_debug(&l->talk,
                 "%" PRIu32 " replies at a time, %" PRIu32 " kept prefixes, %" PRIu32 " positions each: %s",
                 slots, pins, o.context, bytes);
-    return carat_lines_open(l->session, slots, pins, o.context, &d->lines, err);
+    return carat_lines_open(l->session, slots, pins, o.context, d->lines, err);
 }
 
 /* ---- prompts ------------------------------------------------------------------------------------------------- */
@@ -234,7 +235,7 @@ static size_t common(const job *a, const job *b)
 static size_t shared(const desk *d, const job *j)
 {
     size_t last = j->prompt.n - 1,
-           most = carat_lines_common(&d->lines, 0, d->lines.slots, j->prompt.ids, last, false);
+           most = carat_lines_common(d->lines, 0, d->lines->slots, j->prompt.ids, last, false);
     for (size_t i = 0; i < d->queued; i++) {
         size_t n = common(j, d->queue[i]);
         n = n < last ? n : last;
@@ -247,7 +248,7 @@ static size_t shared(const desk *d, const job *j)
 static carat_status seat(desk *d, carat_err *err)
 {
     job *j = d->queue[0];
-    carat_lines *l = &d->lines;
+    carat_lines *l = d->lines;
     const int32_t *ids = j->prompt.ids;
     memmove(d->queue, d->queue + 1, --d->queued * sizeof *d->queue);
     j->began = carat_now();
@@ -297,7 +298,7 @@ static carat_status note_times(job *j, carat_err *err)
 static carat_status piece(desk *d, size_t *tokens, carat_err *err)
 {
     job *j = d->prefill;
-    carat_lines *l = &d->lines;
+    carat_lines *l = d->lines;
     carat_line *line = &l->line[j->pinning ? j->pin : j->slot];
     size_t rest = line->n - line->held, unfinished;
     carat_status st;
@@ -322,11 +323,12 @@ static carat_status admit(desk *d, carat_err *err)
 {
     carat_status st = CARAT_OK;
     for (size_t spent = 0, tokens = 0; spent < PIECE && !st; spent += tokens) {
-        if (!d->prefill && (!d->queued || (d->n_running && d->n_running == d->lines.slots)))
+        if (!d->prefill && (!d->queued || (d->n_running && d->n_running == d->lines->slots)))
             break;
         carat_err why = {0};
         tokens = 0;
-        if (!d->prefill && d->queue[0]->room > (d->l->session && d->lines.line ? d->l->options.context : 0)) {
+        if (!d->prefill &&
+            d->queue[0]->room > (d->l->session && d->lines->line ? d->l->options.context : 0)) {
             if (d->n_running)
                 break; /* their timelines would be lost */
             if (!(st = furnish(d, d->queue[0]->room, &why)))
@@ -369,7 +371,7 @@ static carat_status decode(desk *d, carat_err *err)
     carat_generation *list[CARAT_STEP_ROWS];
     job *whose[CARAT_STEP_ROWS];
     size_t n = 0, unfinished;
-    for (uint32_t i = 0; i < d->lines.slots; i++)
+    for (uint32_t i = 0; i < d->lines->slots; i++)
         if (d->running[i] && d->running[i]->g) {
             whose[n] = d->running[i];
             list[n++] = d->running[i]->g;
@@ -387,13 +389,16 @@ static carat_status decode(desk *d, carat_err *err)
 
 carat_status carat_local_ask(void *self, const carat_asking *questions, uint32_t parallel, carat_err *err)
 {
-    desk d = {.l = self, .a = questions, .parallel = parallel};
+    carat_local *l = self;
+    desk d = {.l = l, .lines = &l->lines, .a = questions, .parallel = parallel};
     carat_status st = CARAT_OK;
     if (parallel > CARAT_STEP_ROWS) {
         d.parallel = CARAT_STEP_ROWS;
         carat_note(&d.l->talk, "--parallel %" PRIu32 ": %d replies at a time is what a step takes", parallel,
                    CARAT_STEP_ROWS);
     }
+    if (l->parallel != d.parallel)
+        carat_lines_close(&l->lines);
     while (!st && !(st = fill_queue(&d, err)) && (d.queued || d.n_running)) {
         if (carat_interrupted())
             st = carat_fail(err, CARAT_EINTR, "interrupted");
@@ -404,8 +409,9 @@ carat_status carat_local_ask(void *self, const carat_asking *questions, uint32_t
     }
     for (size_t i = 0; i < d.queued; i++)
         free_job(d.queue[i]);
-    for (uint32_t i = 0; i < CARAT_STEP_ROWS; i++)
+    for (uint32_t i = 0; i < l->lines.slots; i++) {
+        l->lines.line[i].busy = false;
         free_job(d.running[i]);
-    carat_lines_close(&d.lines);
+    }
     return st;
 }
