@@ -8,6 +8,8 @@
 #include "eval/mark.h"
 #include "runtime/base/mem.h"
 
+static const double CONFIDENCE = 0.95;
+
 /* A record in one of its groups. */
 struct member {
     const char *key, *value; /* of the group */
@@ -17,6 +19,11 @@ struct member {
 struct scored {
     const char *cluster; /* NULL: its own */
     double score;
+};
+
+/* What the scores of a group are: all of them 0 or 1, each item its own cluster. */
+struct kind {
+    bool binary, alone;
 };
 
 static int by_text(const char *a, const char *b)
@@ -42,33 +49,50 @@ static int by_cluster(const void *a, const void *b)
 
 /* ---- estimates ----------------------------------------------------------------------------------------------- */
 
-/* Clusters as numbers that never fall; *plain: every observation is its own cluster and scores 0 or 1. */
-static void number_clusters(struct scored *s, size_t n, double *value, uint32_t *cluster, bool *plain)
+/* Clusters as numbers that never fall. */
+static struct kind number_clusters(struct scored *s, size_t n, double *value, uint32_t *cluster)
 {
-    *plain = true;
+    struct kind kind = {true, true};
     qsort(s, n, sizeof *s, by_cluster);
     for (size_t i = 0; i < n; i++) {
         bool same = i && s[i].cluster && s[i - 1].cluster && strcmp(s[i].cluster, s[i - 1].cluster) == 0;
         value[i] = s[i].score;
         cluster[i] = i ? cluster[i - 1] + !same : 0;
-        *plain = *plain && !same && (s[i].score == 0 || s[i].score == 1);
+        kind.alone = kind.alone && !same;
+        kind.binary = kind.binary && (s[i].score == 0 || s[i].score == 1);
     }
+    return kind;
 }
 
-/* A share of independent items: Wilson's interval (95 %), the standard error with n - 1 as everywhere. */
+/* A share of independent items; the standard error with n - 1, as everywhere. */
 static carat_estimate share(const double *value, size_t n)
 {
-    static const double z = 1.959963984540054;
     double sum = 0, count = (double)n;
     for (size_t i = 0; i < n; i++)
         sum += value[i];
-    double p = sum / count, wide = 1 + z * z / count, middle = (p + z * z / (2 * count)) / wide;
-    double half = z * sqrt(p * (1 - p) / count + z * z / (4 * count * count)) / wide;
+    double p = sum / count;
+    carat_interval between = carat_wilson(sum, count, CONFIDENCE);
     return (carat_estimate){.value = p,
                             .error = n > 1 ? sqrt(p * (1 - p) / (count - 1)) : NAN,
-                            .low = fmax(middle - half, 0),
-                            .high = fmin(middle + half, 1),
+                            .low = between.low,
+                            .high = between.high,
                             .n = n};
+}
+
+static carat_status judge(const carat_observations *o, struct kind kind, carat_estimate *out, carat_err *err)
+{
+    carat_status st = CARAT_OK;
+    if (kind.binary && kind.alone && o->n) {
+        *out = share(o->value, o->n);
+        return CARAT_OK;
+    }
+    st = carat_estimate_mean(o, out, err);
+    if (!st && kind.binary && isfinite(out->error)) {
+        carat_interval between = carat_wilson_mean(out, CONFIDENCE);
+        out->low = between.low;
+        out->high = between.high;
+    }
+    return st;
 }
 
 static carat_status estimate(const struct member *m, size_t n, uint64_t seed, carat_estimate *out,
@@ -79,17 +103,12 @@ static carat_status estimate(const struct member *m, size_t n, uint64_t seed, ca
     uint32_t *cluster = carat_alloc(n, sizeof *cluster, err);
     carat_status st = s && value && cluster ? CARAT_OK : CARAT_ENOMEM;
     size_t measured = 0;
-    bool plain;
     for (size_t i = 0; i < n && !st; i++)
         if (m[i].mark->outcome != CARAT_NOT_MEASURED)
             s[measured++] = (struct scored){m[i].mark->cluster, m[i].mark->score};
     if (!st) {
         carat_observations o = {value, cluster, measured, seed};
-        number_clusters(s, measured, value, cluster, &plain);
-        if (plain && measured)
-            *out = share(value, measured);
-        else
-            st = carat_estimate_mean(&o, out, err);
+        st = judge(&o, number_clusters(s, measured, value, cluster), out, err);
     }
     carat_free(s);
     carat_free(value);

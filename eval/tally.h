@@ -1,7 +1,8 @@
 /* Tallies: what the records of a suite that asks come to, in all and by group.      SPDX-License-Identifier: Apache-2.0
  *
  * Right, wrong, unparsed and not measured are counted apart; the score is the mean over the first three (an unparsed reply scores 0).
- * Where items are independent and score 0 or 1 its interval is Wilson's; else it is a bootstrap over clusters (stats.h). */
+ * Standard errors are those of clusters. Where scores are 0 or 1 the interval is Wilson's, of clustered items with as many independent
+ * ones as have their error; of other scores it is a bootstrap over clusters (stats.h). */
 #ifndef CARAT_EVAL_TALLY_H
 #define CARAT_EVAL_TALLY_H
 
