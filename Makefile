@@ -29,6 +29,7 @@ fuzzers  := $(filter-out tests/fuzz/replay.c,$(sort $(wildcard tests/fuzz/*.c)))
 support  := $(sort $(wildcard tests/support/*.c))
 
 samples  := $(sort $(wildcard datasets/samples/*.jsonl)) # held in the program
+python   := $(sort $(wildcard eval/*.py eval/suites/*.py)) # too: it runs in sandboxes
 
 object    = $(patsubst %.c,$(B)/obj/%.o,$1)
 test_bins := $(tests:%.c=$(B)/%)
@@ -46,9 +47,11 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(isa) $(strict) -MMD -MP -c $< -o $@
 $(B)/samples.c: scripts/embed $(samples)
 	$(Q)mkdir -p $(@D); scripts/embed $(samples) > $@
-$(B)/obj/samples.o: $(B)/samples.c datasets/sample.h $(B)/flags
+$(B)/python.c: scripts/embed $(python)
+	$(Q)mkdir -p $(@D); scripts/embed --text $(python) > $@
+$(B)/obj/samples.o $(B)/obj/python.o: $(B)/obj/%.o: $(B)/%.c datasets/sample.h $(B)/flags
 	$(Q)mkdir -p $(@D); $(CC) $(CARAT_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
-$(archive): $(call object,$(library)) $(B)/obj/samples.o
+$(archive): $(call object,$(library)) $(B)/obj/samples.o $(B)/obj/python.o
 	$(Q)mkdir -p $(@D); rm -f $@; $(AR) qcs $@ $^
 $(B)/libcarat.so: $(call object,$(filter runtime/%,$(library)))
 	$(Q)mkdir -p $(@D); $(CC) -shared -Wl,-soname,libcarat.so.0,-z,defs -fopenmp $(CFLAGS) $(LDFLAGS) $^ $(CARAT_LIBS) $(LDLIBS) -o $@

@@ -5,19 +5,34 @@
 
 #include "eval/grade.h"
 #include "runtime/base/cmd.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/par.h"
 
 struct args {
     carat_common common;
-    const char *replies, *variant;
-    bool summary;
+    const char *replies, *variant, *mode, *data;
+    bool summary, extract_only, unsafe_no_sandbox;
 };
 
-enum { MAX_LINE = 1 << 28, EXIT_UNMEASURED = 5 };
+enum { MAX_LINE = 1 << 28, EXIT_UNMEASURED = 5, SLOW_BATCH = 256 /* replies graded side by side */ };
+
+/* One reply under way. */
+struct piece {
+    carat_str line, out;
+    size_t number; /* of its line */
+    carat_tally tally;
+    carat_status status;
+    carat_err err;
+};
 
 struct job {
     const carat_grader *grader;
-    size_t variant;
-    bool lines; /* one line an item */
+    carat_grading grading;
+    const carat_talk *talk;
+    carat_team *team; /* of slow graders */
+    struct piece *piece;
+    size_t n, batch; /* pieces read, and at most */
+    bool lines;      /* one line an item */
     FILE *in;
     const char *path;
     size_t line; /* number of the line under way */
@@ -82,67 +97,111 @@ static void escape_nul(carat_str *line)
 }
 
 /* One reply -> one line. A reply that cannot be graded becomes a line that says why, and the run goes on. */
-static carat_status grade_line(struct job *j, carat_str *line, carat_err *err)
+static carat_status grade_line(const struct job *j, struct piece *p, carat_err *err)
 {
-    escape_nul(line);
+    escape_nul(&p->line);
     carat_json *reply = NULL;
-    carat_str out = CARAT_STR_INIT;
     carat_err why = {0};
-    carat_jw w = carat_jw_begin(&out);
+    carat_jw w = carat_jw_begin(&p->out);
     carat_jw_open(&w, '{');
-    carat_status st = carat_json_parse(line->data, line->len, &reply, &why);
+    carat_status st = carat_json_parse(p->line.data, p->line.len, &reply, &why);
     if (!st && !carat_json_is_object(reply))
         st = carat_fail(&why, CARAT_EFORMAT, "not an object");
     if (!st) {
         carry(reply, &w);
         carat_jw before = w;
-        size_t len = out.len;
-        carat_tally tally = j->tally;
-        if ((st = j->grader->grade(reply, j->variant, &w, &j->tally, &why))) {
-            j->tally = tally; /* nothing of a half-graded reply stays */
+        size_t len = p->out.len;
+        if ((st = j->grader->grade(&j->grading, reply, &w, &p->tally, &why))) {
+            p->tally = (carat_tally){0}; /* nothing of a half-graded reply stays */
             w = before;
-            out.len = len;
+            p->out.len = len;
         }
     }
     carat_json_free(reply);
-    if (st == CARAT_ENOMEM || st == CARAT_EIO) {
-        carat_str_free(&out);
+    /* Where programs are run, a failure of the machine is that of one reply: it is not measured. */
+    if (st == CARAT_ENOMEM || st == CARAT_EINTR || (st == CARAT_EIO && !j->grader->slow)) {
         *err = why;
         return st;
     }
-    j->tally.n++;
+    p->tally.n = 1;
     if (st) {
-        j->tally.unmeasured++;
+        p->tally.unmeasured = 1;
         carat_str text = CARAT_STR_INIT;
-        carat_str_printf(&text, "line %zu: %s", j->line, why.text);
+        carat_str_printf(&text, "line %zu: %s", p->number, why.text);
         carat_jw_key(&w, "error");
         carat_jw_text(&w, text.data);
         carat_str_free(&text);
     }
     carat_jw_close(&w);
-    if (j->lines)
-        printf("%s\n", out.data);
-    st = carat_str_check(&out, err);
-    carat_str_free(&out);
-    return st;
+    return carat_str_check(&p->out, err);
+}
+
+static void add(carat_tally *to, const carat_tally *t)
+{
+    to->n += t->n;
+    to->unmeasured += t->unmeasured;
+    to->sum += t->sum;
+    to->known += t->known;
+    for (size_t i = 0; i < sizeof t->code / sizeof *t->code; i++)
+        to->code[i] += t->code[i];
+    for (size_t i = 0; i < sizeof t->level / sizeof *t->level; i++)
+        to->level[i] += t->level[i];
+}
+
+/* The next replies, as many as are graded together. */
+static carat_status read_batch(struct job *j, bool *more, carat_err *err)
+{
+    carat_status st;
+    for (j->n = 0; j->n < j->batch;) {
+        struct piece *p = &j->piece[j->n];
+        if ((st = next_line(j, &p->line, more, err)) || !*more)
+            return st;
+        if (strspn(p->line.data, " \t\r\n") == p->line.len)
+            continue;
+        p->number = j->line;
+        p->status = CARAT_OK;
+        p->tally = (carat_tally){0};
+        carat_str_clear(&p->out);
+        j->n++;
+    }
+    return CARAT_OK;
+}
+
+static void grade_pieces(size_t begin, size_t end, int rank, void *ctx)
+{
+    struct job *j = ctx;
+    (void)rank;
+    for (size_t i = begin; i < end; i++) {
+        struct piece *p = &j->piece[i];
+        p->status = carat_interrupted() ? carat_fail(&p->err, CARAT_EINTR, "interrupted at line %zu of %s",
+                                                     p->number, j->path)
+                                        : grade_line(j, p, &p->err);
+    }
 }
 
 static carat_status grade_all(struct job *j, carat_err *err)
 {
-    carat_str line = CARAT_STR_INIT;
     bool more = true;
-    carat_status st;
-    while (!(st = next_line(j, &line, &more, err)) && more) {
-        if (strspn(line.data, " \t\r\n") == line.len)
-            continue;
-        if ((st = grade_line(j, &line, err)))
-            break;
-        if (carat_interrupted()) {
-            st = carat_fail(err, CARAT_EINTR, "interrupted at line %zu of %s", j->line, j->path);
-            break;
+    carat_status st = CARAT_OK;
+    carat_progress bar = carat_progress_begin(j->talk, j->grader->name, "reply", 0);
+    while (!st && more && !(st = read_batch(j, &more, err))) {
+        if (j->team)
+            carat_team_for(j->team, j->n, 1, grade_pieces, j);
+        else
+            grade_pieces(0, j->n, 0, j);
+        for (size_t i = 0; !st && i < j->n; i++) {
+            struct piece *p = &j->piece[i];
+            if ((st = p->status)) {
+                *err = p->err;
+                break;
+            }
+            add(&j->tally, &p->tally);
+            if (j->lines)
+                printf("%s\n", p->out.data);
         }
+        carat_progress_at(&bar, j->tally.n);
     }
-    carat_str_free(&line);
+    carat_progress_end(&bar);
     return st;
 }
 
@@ -157,7 +216,7 @@ static carat_status print_total(const struct job *j, carat_err *err)
     carat_jw_u64(&w, j->tally.n);
     carat_jw_key(&w, "not_measured");
     carat_jw_u64(&w, j->tally.unmeasured);
-    j->grader->total(&j->tally, &w);
+    j->grader->total(&j->grading, &j->tally, &w);
     carat_jw_close(&w);
     carat_jw_close(&w);
     carat_status st = carat_str_check(&out, err);
@@ -169,21 +228,44 @@ static carat_status print_total(const struct job *j, carat_err *err)
 
 static carat_status prepare(const struct args *a, struct job *j, carat_err *err)
 {
-    const char *name = a->common.pos[0];
+    const char *name = a->common.pos[0], *wanted = a->variant ? a->variant : a->mode;
     j->grader = carat_grader_named(name);
     if (!j->grader)
         return carat_fail(err, CARAT_EUSAGE, "no grader %s; `carat list graders` names them", name);
-    int variant = a->variant ? carat_grader_variant(j->grader, a->variant) : 0;
+    int variant = wanted ? carat_grader_variant(j->grader, wanted) : 0;
     if (variant < 0)
-        return carat_fail(err, CARAT_EUSAGE, "--variant %s: %s has %s", a->variant, name,
-                          j->grader->variants);
+        return carat_fail(err, CARAT_EUSAGE, "%s %s: %s has %s", a->variant ? "--variant" : "--mode", wanted,
+                          name, j->grader->variants);
     if (!a->replies)
         return carat_fail(err, CARAT_EUSAGE, "which replies? --replies FILE.jsonl (- for standard input)");
-    j->variant = (size_t)variant;
+    j->grading = (carat_grading){(size_t)variant, a->data, a->extract_only, a->unsafe_no_sandbox, NULL};
+    j->talk = &a->common.talk;
     j->lines = !a->summary;
     j->path = strcmp(a->replies, "-") != 0 ? a->replies : "standard input";
     j->in = j->path == a->replies ? fopen(a->replies, "rbe") : stdin;
-    return j->in ? CARAT_OK : carat_fail_errno(err, "%s", a->replies);
+    if (!j->in)
+        return carat_fail_errno(err, "%s", a->replies);
+    j->batch = j->grader->slow ? SLOW_BATCH : 1;
+    if (!(j->piece = carat_alloc(j->batch, sizeof *j->piece, err)))
+        return CARAT_ENOMEM;
+    for (size_t i = 0; i < j->batch; i++)
+        j->piece[i].line = j->piece[i].out = (carat_str)CARAT_STR_INIT;
+    carat_status st = j->grader->slow ? carat_team_open((int)a->common.threads, &j->team, err) : CARAT_OK;
+    return st || !j->grader->open ? st : j->grader->open(&j->grading, err);
+}
+
+static void release(struct job *j)
+{
+    if (j->grader && j->grader->close)
+        j->grader->close(&j->grading);
+    carat_team_close(j->team);
+    for (size_t i = 0; j->piece && i < j->batch; i++) {
+        carat_str_free(&j->piece[i].line);
+        carat_str_free(&j->piece[i].out);
+    }
+    carat_free(j->piece);
+    if (j->in && j->in != stdin)
+        fclose(j->in);
 }
 
 static int run(const void *args, carat_err *err)
@@ -194,8 +276,7 @@ static int run(const void *args, carat_err *err)
         st = grade_all(&j, err);
     if (!st)
         st = print_total(&j, err);
-    if (j.in && j.in != stdin)
-        fclose(j.in);
+    release(&j);
     return st ? carat_cmd_exit(st, err) : j.tally.unmeasured ? EXIT_UNMEASURED : 0;
 }
 
@@ -204,6 +285,13 @@ static const carat_opt options[] = {
      "one reply a line, as JSON; - reads standard input"},
     {"variant", 0, CARAT_OPT_TEXT, offsetof(struct args, variant), "NAME",
      "the rules, where a suite has several; the first is the default"},
+    {"mode", 0, CARAT_OPT_TEXT, offsetof(struct args, mode), "NAME", "the same as --variant"},
+    {"data", 0, CARAT_OPT_TEXT, offsetof(struct args, data), "PATH",
+     "the questions that the replies belong to, where grading needs them"},
+    {"extract-only", 0, CARAT_OPT_FLAG, offsetof(struct args, extract_only), NULL,
+     "livecodebench: the program of each reply, not run"},
+    {"unsafe-no-sandbox", 0, CARAT_OPT_FLAG, offsetof(struct args, unsafe_no_sandbox), NULL,
+     "run programs without a sandbox: limits alone hold them"},
     {"summary", 0, CARAT_OPT_FLAG, offsetof(struct args, summary), NULL, "the totals alone"},
     {0},
 };
@@ -223,7 +311,13 @@ const carat_cmd carat_cmd_grade = {
         "  line has `answer`. Variants: local, api (drops every ** first), last (the last match of each\n"
         "  level), lm-eval (level 1 alone).\n"
         "mrcr: in `response`, `answer`, `random_string_to_prepend` -> `score`, `score_hex` (a hexadecimal\n"
-        "  double, for exact comparison). Variants: openai, v2, no-autojunk, openai-lstrip.",
+        "  double, for exact comparison). Variants: openai, v2, no-autojunk, openai-lstrip.\n"
+        "livecodebench --data PROBLEMS: in `question_id` and `code`, or `output`, a reply to take it from "
+        "->\n"
+        "  `passed`, `results` (up to the first failure), `error_code`, `error_message`. Programs run in a\n"
+        "  sandbox, several at a time (-t). official: the official checker's way, all tests in one process;\n"
+        "  process: each test a process of its own, right with the right output and exit status 0. With\n"
+        "  --extract-only: in `output` -> `code`.",
     .example =
         "$ echo '{\"id\": 7, \"output\": \"So the answer is (C).\"}' | carat grade mmlu-pro --replies -\n"
         "{\"id\": 7, \"pred\": \"C\", \"level\": 1}\n"

@@ -10,6 +10,7 @@
 static const carat_grader *const graders[] = {
     &carat_grader_mmlu_pro,
     &carat_grader_mrcr,
+    &carat_grader_livecodebench,
 };
 
 const carat_grader *carat_grader_at(size_t i)

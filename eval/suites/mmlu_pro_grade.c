@@ -142,9 +142,10 @@ static carat_status mark(const carat_json *reply, carat_letter found, carat_jw *
     return CARAT_OK;
 }
 
-static carat_status grade(const carat_json *reply, size_t variant, carat_jw *w, carat_tally *tally,
+static carat_status grade(const carat_grading *g, const carat_json *reply, carat_jw *w, carat_tally *tally,
                           carat_err *err)
 {
+    const size_t variant = g->variant;
     const char *text;
     carat_letter found;
     carat_status st = carat_json_text(carat_json_get(reply, "output"), "output", &text, err);
@@ -159,8 +160,9 @@ static carat_status grade(const carat_json *reply, size_t variant, carat_jw *w, 
     return mark(reply, found, w, tally, err);
 }
 
-static void total(const carat_tally *t, carat_jw *w)
+static void total(const carat_grading *g, const carat_tally *t, carat_jw *w)
 {
+    (void)g;
     carat_jw_key(w, "levels");
     carat_jw_open(w, '{');
     const char *const names[] = {"none", "1", "2", "3"};

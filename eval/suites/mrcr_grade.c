@@ -90,9 +90,10 @@ static carat_status text_of(const carat_json *reply, const char *key, const char
     return carat_json_text(carat_json_get(reply, key), key, out, err);
 }
 
-static carat_status grade(const carat_json *reply, size_t variant, carat_jw *w, carat_tally *tally,
+static carat_status grade(const carat_grading *g, const carat_json *reply, carat_jw *w, carat_tally *tally,
                           carat_err *err)
 {
+    const size_t variant = g->variant;
     carat_mrcr_reply r = {0};
     carat_mrcr_mark mark;
     carat_status st = text_of(reply, "response", &r.response, err);
@@ -113,8 +114,9 @@ static carat_status grade(const carat_json *reply, size_t variant, carat_jw *w, 
     return CARAT_OK;
 }
 
-static void total(const carat_tally *t, carat_jw *w)
+static void total(const carat_grading *g, const carat_tally *t, carat_jw *w)
 {
+    (void)g;
     if (!t->known)
         return;
     char hex[32];
