@@ -386,7 +386,7 @@ static carat_http_trouble explain(flight *f, CURLcode code)
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-        snprintf(f->text, sizeof f->text, "the connection broke off behind %" PRIu64 " bytes of the reply",
+        snprintf(f->text, sizeof f->text, "the connection broke off after %" PRIu64 " bytes of the reply",
                  f->got);
         return CARAT_HTTP_LOST;
     case CURLE_UNSUPPORTED_PROTOCOL:

@@ -188,6 +188,8 @@ static void put_sampler(const carat_oai *o, carat_jw *w, const carat_sampler *s)
     for (size_t i = 0; i < sizeof member / sizeof *member; i++)
         if (member[i].wanted && key(o, w, member[i].name))
             carat_jw_f64(w, member[i].value);
+    if (s->temperature > 0 && (s->top_k || o->thinking != CARAT_OAI_SILENT) && key(o, w, "top_k"))
+        carat_jw_u64(w, s->top_k);
     if (key(o, w, "seed"))
         carat_jw_u64(w, s->seed & 0x7fffffff); /* some servers take 31 bits */
 }

@@ -13,8 +13,8 @@
 #include "runtime/base/util.h"
 
 enum {
-    MOST_BYTES = 256 << 20, /* of a reply, as it is sent */
-    MOST_EVENT = 64 << 20,
+    MOST_BYTES = 64 << 20, /* of a reply, as it is sent */
+    MOST_EVENT = 16 << 20,
     HOPELESS = 16 /* faults in a row after which questions are tried only once */
 };
 
@@ -102,8 +102,9 @@ static void refused(call *c, const carat_http_head *h)
     carat_str said = CARAT_STR_INIT;
     carat_oai_error(c->page.data, c->page.len, &said);
     ends(c, passes(h->status) ? AGAIN : IN_VAIN, NULL);
-    carat_str_printf(&c->why, "%s: HTTP %d", c->q.prompt ? c->home->o->url_plain : c->home->o->url_chat,
-                     h->status);
+    if (h->status == 404)
+        carat_str_printf(&c->why, "%s: ", c->q.prompt ? c->home->o->url_plain : c->home->o->url_chat);
+    carat_str_printf(&c->why, "HTTP %d", h->status);
     if (h->location[0])
         carat_str_printf(&c->why, ", a redirect to %s: give that address", h->location);
     else if (said.len)
@@ -131,7 +132,7 @@ static void weigh(call *c)
     } else if (!r->finish[0])
         ends(c, AGAIN,
              c->streaming ? "the stream ends before the reply does (no finish_reason)"
-                          : "the reply says not how it ended (no finish_reason)");
+                          : "the reply does not say how it ended (no finish_reason)");
     else if (!carat_oai_finish(r)) {
         bool aborted = strcmp(r->finish, "abort") == 0 || strcmp(r->finish, "error") == 0;
         ends(c, aborted ? AGAIN : IN_VAIN, "the server ended the reply with finish_reason ");
@@ -155,7 +156,11 @@ static void on_done(void *ctx, const carat_http_end *e)
         carat_str_puts(&c->why, c->trouble.text);
     } else if (c->page.failed)
         ends(c, IN_VAIN, "out of memory for the reply");
-    else if (e->trouble)
+    else if (e->trouble == CARAT_HTTP_LATE && carat_now() >= c->taken + c->home->o->limit.total) {
+        ends(c, IN_VAIN, NULL);
+        carat_str_printf(&c->why, "no whole reply within %g s (%" PRIu32 " %s)", c->home->o->limit.total,
+                         c->tries, c->tries == 1 ? "try" : "tries");
+    } else if (e->trouble)
         ends(c, e->trouble == CARAT_HTTP_VAIN ? IN_VAIN : AGAIN, e->text);
     else if (e->head->status != 200)
         refused(c, e->head);
