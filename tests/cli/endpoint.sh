@@ -23,7 +23,7 @@ ask() {
     echo "$c" >"$out.exit"
 }
 clean() { sed -e "s|127.0.0.1:$(cat s.port)|HOST|g"; }
-told() { echo "$1: exit $(cat "$1.exit"), $($stub --tell "$1" | clean)"; }
+told() { $stub --tell "$@" | clean; }
 
 start s --key "$CARAT_API_KEY" --log log
 U=http://127.0.0.1:$(cat s.port)
@@ -64,7 +64,7 @@ again="500:1 502:1 503:2 504:1 429-now:2 429-later:1 429-date:1 408:1 die:1 rese
     error-object:1 empty-choices:1 no-choices:1 a-list:1 odd-content:1 no-finish:1 quiet-end:1"
 for k in $again; do ask "$k" "$U/do/$k/v1" --variant api & running="${running-} $!"; done
 wait $running && running=
-for k in $again; do told "$k"; done
+told $again
 
 echo "-- what lasts is not measured"
 lasting="500 503-ages 429 die reset garbage page half cut bad-event error-event error-object empty-choices no-choices a-list odd-content
@@ -75,13 +75,13 @@ ask silent "$U/do/silent/v1" --set first=1 --set tries=2 & running="$running $!"
 ask stall "$U/do/stall/v1" --set stall=1 --set tries=2 & running="$running $!"
 ask loris "$U/do/loris/v1" --set total=2 & running="$running $!"
 wait $running && running=
-for k in $lasting huge silent stall loris; do told "$k"; done
+told $lasting huge silent stall loris
 
 echo "-- what another try would not change is not tried again"
 final="400 401 403 404 422 redirect filtered tools null short glued endless-think echo leak"
 for k in $final; do ask "$k" "$U/do/$k/v1" --variant api & running="$running $!"; done
 wait $running && running=
-for k in $final; do told "$k"; done
+told $final
 
 echo "-- dialects: the answer is found, the thought is not graded"
 right="odd-stream unstreamed reasons reasons-content marked think half-think"
@@ -117,7 +117,7 @@ grep -rl -e "$CARAT_API_KEY" . && echo "the key is written down" || echo "writte
 
 echo "-- what is asked"
 ask extra "$U/v1" --variant api --limit 1 --temperature 0.5 --extra-body '{"min_p": 0.25, "chat_template_kwargs": {"x": [1]}, "cache": "é"}' --set limit=max_completion_tokens
-tail -1 log | python3 -c 'import json, sys; b = json.load(sys.stdin)["body"]; del b["messages"]; print(json.dumps(b))'
+tail -1 log | python3 -c 'import json, sys; b = json.load(sys.stdin)["body"]; del b["messages"], b["seed"]; print(json.dumps(b))'
 for bad in '{"messages": []}' '[1]' '{"a": 1' '{"chat_template_kwargs": {"enable_thinking": true}}'; do ask bad "$U/v1" --extra-body "$bad"; cat bad.err bad.exit; done
 for bad in tries=0 tries=x stream=maybe speed=1 tries; do ask bad "$U/v1" --set $bad; cat bad.err bad.exit; done
 for bad in ftp://x/v1 file:///etc/passwd http://me:secret@127.0.0.1/v1 'http://127.0.0.1/v1?key=1' http://; do ask bad "$bad"; cat bad.err bad.exit; done

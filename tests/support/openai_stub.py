@@ -3,7 +3,7 @@
                                                                             SPDX-License-Identifier: Apache-2.0
 usage: openai_stub.py --port-file F [--log F] [--key K] [--carat BIN --model DIR] [--fault KIND[:TIMES]]... [--every N]
                       [--reply TEXT] [--certificate F] [--delay S]
-      openai_stub.py --tell RUN...      one line on what a run made of it
+      openai_stub.py --tell RUN...      a line on what each run made of it, with the exit code in RUN.exit
 
 Replies: --reply, or with --carat and --model what that model writes (greedy, f32), else a letter drawn by a hash of what was asked.
 --fault KIND      what happens to a question instead, or at its first TIMES tries only. Of several faults the first that still has tries
@@ -372,10 +372,13 @@ def tell(runs):
     for path in runs:
         with open(os.path.join(path, "items.jsonl")) as f:
             last = {r["item"]: r for r in map(json.loads, f)}  # of several records of an item the last counts
-        graded = [r for r in last.values() if r["outcome"] != "not_measured"]
+        graded = [r for r in last.values() if r["outcome"] in ("right", "wrong")]
+        missing = [r for r in last.values() if r["outcome"] == "not_measured"]
         faults = sorted({r["fault"] or r["finish"] for r in last.values() if r["outcome"] == "not_measured"})
         tries = sorted({r["tries"] for r in last.values()})
-        print(f"graded {len(graded)}, not measured {len(last) - len(graded)}, tries {tries}", *[f": {x}" for x in faults])
+        with open(path + ".exit") as f:
+            code = f.read().strip()
+        print(f"{path}: exit {code}, graded {len(graded)}, unparsed {len(last) - len(graded) - len(missing)}, not measured {len(missing)}, tries {tries}", *[f": {x}" for x in faults])
 
 
 def main():
