@@ -181,6 +181,7 @@ static carat_status command(carat_sandbox *s, carat_str *version, carat_err *err
         words(s, last);
         if (!last[0])
             st = CARAT_ENOMEM;
+        s->version = number; /* in the facts, which stay */
         carat_str_printf(version, "Python %s (%s)", number, executable);
     }
     carat_str_free(&text);
@@ -279,6 +280,16 @@ carat_status carat_sandbox_open(const carat_sandbox_options *o, carat_sandbox **
 const char *carat_sandbox_about(const carat_sandbox *s)
 {
     return s->about.data;
+}
+
+const char *carat_sandbox_kind(const carat_sandbox *s)
+{
+    return s->o.unsafe ? "none" : "bubblewrap";
+}
+
+const char *carat_sandbox_python(const carat_sandbox *s)
+{
+    return s->version;
 }
 
 carat_status carat_cell_open(carat_sandbox *s, carat_cell **out, carat_err *err)

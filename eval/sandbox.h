@@ -33,6 +33,9 @@ carat_status carat_sandbox_open(const carat_sandbox_options *o, carat_sandbox **
 void carat_sandbox_close(carat_sandbox *s);
 /* One line for reports: what holds the programs, and which Python runs them. */
 const char *carat_sandbox_about(const carat_sandbox *s);
+/* The same in two words that do not change with versions, "bubblewrap" or "none"; and the version of Python alone. */
+const char *carat_sandbox_kind(const carat_sandbox *s);
+const char *carat_sandbox_python(const carat_sandbox *s);
 
 /* Cells may be opened and used from several threads at once, each by one at a time. */
 carat_status carat_cell_open(carat_sandbox *s, carat_cell **out, carat_err *err);

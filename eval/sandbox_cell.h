@@ -19,7 +19,8 @@ struct carat_sandbox {
     size_t n_words;
     carat_str filter; /* BPF */
     carat_str about;
-    atomic_uint cells; /* opened so far */
+    const char *version; /* of Python */
+    atomic_uint cells;   /* opened so far */
 };
 
 /* The first process's answer to its start: what it sees of its surroundings. */

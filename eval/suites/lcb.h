@@ -6,7 +6,7 @@
 #define CARAT_EVAL_SUITES_LCB_H
 
 #include "eval/sandbox.h"
-#include "runtime/base/json.h"
+#include "eval/suite.h"
 
 /* ---- problems: the official schema, 11 string members a line, any release; one file or a directory of them. The file stays mapped,
  * tests are unpacked when they are asked for: single problems have tens of MB. */
@@ -83,5 +83,8 @@ carat_status carat_lcb_check(carat_sandbox *s, carat_lcb_mode mode, const carat_
 /* The members "passed", "results", "error_code", "error_message". */
 void carat_lcb_write(const carat_lcb_verdict *v, carat_jw *w);
 void carat_lcb_verdict_free(carat_lcb_verdict *v);
+
+/* Adds pass@k, behind the metrics that are there. */
+carat_status carat_lcb_pass(const carat_json *const *results, size_t n, carat_results *out, carat_err *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "datasets/pickle.h"
+#include "datasets/sample.h"
 #include "datasets/table.h"
 #include "eval/suites/lcb.h"
 #include "runtime/base/file.h"
@@ -169,8 +170,27 @@ out:
     return st;
 }
 
+static carat_status add_lines(carat_lcb *l, const carat_lcb_options *o, const char *path, const void *data,
+                              size_t n, carat_err *err)
+{
+    const char *p = data, *end = p + n;
+    for (size_t number = 1; p && p < end; number++) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
+        carat_status st = CARAT_OK;
+        if (behind_blanks(p, stop) < stop && (st = add(l, o, p, (size_t)(stop - p), err))) {
+            carat_err why = *err;
+            return carat_fail(err, st, "%s: line %zu: %.400s", path, number, why.text);
+        }
+        p = stop + 1;
+    }
+    return CARAT_OK;
+}
+
 static carat_status add_file(carat_lcb *l, const carat_lcb_options *o, const char *path, carat_err *err)
 {
+    const carat_sample_file *sample = carat_sample_find(path);
+    if (sample)
+        return add_lines(l, o, path, sample->data, sample->len, err);
     if (l->n_maps == sizeof l->map / sizeof *l->map)
         return carat_fail(err, CARAT_EFORMAT, "%s: more than %zu files of problems", path, l->n_maps);
     carat_map *map = &l->map[l->n_maps];
@@ -183,16 +203,7 @@ static carat_status add_file(carat_lcb *l, const carat_lcb_options *o, const cha
             return st;
     }
     l->n_maps++;
-    size_t number = 1;
-    for (const char *p = (const char *)map->data, *end = p + map->size; p && p < end; number++) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
-        if (behind_blanks(p, stop) < stop && (st = add(l, o, p, (size_t)(stop - p), err))) {
-            carat_err why = *err;
-            return carat_fail(err, st, "%s: line %zu: %.400s", path, number, why.text);
-        }
-        p = stop + 1;
-    }
-    return CARAT_OK;
+    return add_lines(l, o, path, map->data, map->size, err);
 }
 
 static carat_status add_folder(carat_lcb *l, const carat_lcb_options *o, carat_err *err)
