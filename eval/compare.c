@@ -50,7 +50,7 @@ carat_status carat_series_part(const carat_paired_series *s, const carat_series_
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++)
-        n += key->of[i] == value;
+        n += !key->of || key->of[i] == value;
     double *a = carat_alloc(n, sizeof *a, err), *b = carat_alloc(n, sizeof *b, err);
     uint32_t *cluster = carat_alloc(n, sizeof *cluster, err);
     *out = (carat_pairs){a, b, cluster, n, 0, s->scores};
@@ -61,7 +61,7 @@ carat_status carat_series_part(const carat_paired_series *s, const carat_series_
         return CARAT_ENOMEM;
     }
     for (size_t i = 0, k = 0; i < s->n; i++)
-        if (key->of[i] == value) {
+        if (!key->of || key->of[i] == value) {
             a[k] = s->a[i];
             b[k] = s->b[i];
             cluster[k++] = s->cluster[i];

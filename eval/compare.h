@@ -39,7 +39,7 @@ void carat_compare_close(carat_comparison *c);
 /* Verdicts over all items: the metrics of all suites are one family. The verdict of the whole: worse if any is, else inconclusive if any
  * is, else better if any is, else same. */
 carat_status carat_compare_judge(carat_comparison *list, size_t n, carat_change *whole, carat_err *err);
-/* How much of a series is one group: the items of key[k] with that value. Arrays are the caller's (carat_free); clusters stay in order. */
+/* How much of a series is one group: the items of key[k] with that value; a key without `of` is all of them. Arrays are the caller's (carat_free); clusters stay in order. */
 carat_status carat_series_part(const carat_paired_series *s, const carat_series_key *key, uint32_t value,
                                carat_pairs *out, carat_err *err);
 

@@ -20,6 +20,7 @@ extern const carat_cmd carat_cmd_parity;
 extern const carat_cmd carat_cmd_eval;
 extern const carat_cmd carat_cmd_grade;
 extern const carat_cmd carat_cmd_compare;
+extern const carat_cmd carat_cmd_gate;
 extern const carat_cmd carat_cmd_merge;
 extern const carat_cmd carat_cmd_report;
 extern const carat_cmd carat_cmd_datasets;
@@ -38,6 +39,7 @@ static const carat_cmd *const commands[] = {
     &carat_cmd_eval,
     &carat_cmd_grade,
     &carat_cmd_compare,
+    &carat_cmd_gate,
     &carat_cmd_merge,
     &carat_cmd_report,
     &carat_cmd_datasets,
