@@ -86,11 +86,28 @@ typedef struct carat_openai_options {
     const char *url;            /* "http://host:8000/v1" */
     const char *model;          /* as the server calls it */
     const char *extra_body;     /* JSON object whose members join every request; NULL: none */
-    const char *const *setting; /* "NAME=VALUE"; carat_openai_settings documents them */
+    const char *const *setting; /* "NAME=VALUE"; CARAT_OPENAI_SETTINGS documents them */
     size_t n_settings;
     uint64_t seed; /* of the jitter between tries */
 } carat_openai_options;
-extern const char carat_openai_settings[]; /* for --help: a line each */
+/* For --help. */
+/* clang-format off */
+#define CARAT_OPENAI_SETTINGS \
+    "An endpoint is any server of OpenAI's protocol: URL/completions for plain prompts, URL/chat/completions for messages.\n" \
+    "The key is that of CARAT_API_KEY, else OPENAI_API_KEY. Settings (--set NAME=VALUE, times in seconds):\n" \
+    "  stream=on|off   ask for a stream, which shows when the first token comes (on)\n" \
+    "  thinking=template|reasoning|none   say whether to think by chat_template_kwargs.enable_thinking (vLLM, llama.cpp;\n" \
+    "                  the default), by `reasoning` (OpenRouter), or not at all\n" \
+    "  limit=max_tokens|max_completion_tokens   the member that bounds a reply (max_tokens)\n" \
+    "  connect=10 first=600 stall=120 total=7200   until there is a connection; until the first byte of a reply; between\n" \
+    "                  its bytes; for a question with all its tries\n" \
+    "  tries=5 backoff=1 wait=300   tries of a question; the wait before the second, doubled for each further one, drawn\n" \
+    "                  between half of it and all; the longest wait, also for a Retry-After\n" \
+    "Tried again: no connection, one that breaks or is late, 408, 409, 425, 429 and 5xx (Retry-After is heeded), a reply\n" \
+    "that is not whole or cannot be read. Not tried again: 400, 401, 403, 404, 422 and the like. A question without a\n" \
+    "whole reply is not measured, never wrong. After 16 of them in a row each further one is tried once, until one is\n" \
+    "answered."
+/* clang-format on */
 /* Asks the server for its models once: a server that is not there, or refuses the key, is known before the first question. */
 carat_status carat_backend_openai(const carat_openai_options *o, carat_backend *out, carat_err *err);
 

@@ -519,8 +519,11 @@ const carat_cmd carat_cmd_eval = {
         "scored once, in the first\n"
         "window that holds it. Errors come from clusters of 64 tokens, intervals (95 %) from 2000 "
         "bootstrap resamples of them.\n"
-        "Suites that compute take the first text given to one of them, if they have none of their own.",
+        "Suites that compute take the first text given to one of them, if they have none of their "
+        "own.\n" CARAT_OPENAI_SETTINGS,
     .example = "$ carat eval e2b-int4 --suite mmlu-pro --data mmlu-pro=MMLU-Pro/data -o run\n"
+               "$ carat eval --endpoint http://127.0.0.1:8000/v1 --model google/gemma-4-E2B-it --suite "
+               "mmlu-pro --variant api -o run\n"
                "$ carat eval e2b-int4 --suite perplexity,kld --reference gemma-4-E2B --data "
                "perplexity=book.txt -o run",
     .options = options,

@@ -14,29 +14,6 @@
 
 /* ---- settings ------------------------------------------------------------------------------------------------ */
 
-const char carat_openai_settings[] =
-    "Settings of an endpoint (NAME=VALUE; times in seconds):\n"
-    "  stream=on|off      ask for a stream, which shows when the first token comes (on)\n"
-    "  thinking=template|reasoning|none   say whether to think by chat_template_kwargs.enable_thinking "
-    "(vLLM, "
-    "llama.cpp;\n"
-    "                     the default), by `reasoning` (OpenRouter), or not at all\n"
-    "  limit=max_tokens|max_completion_tokens   the member that bounds a reply (max_tokens)\n"
-    "  connect=10 first=600 stall=120 total=7200   until there is a connection; until the first byte of a "
-    "reply; between\n"
-    "                     its bytes; for a question with all its tries\n"
-    "  tries=5 backoff=1 wait=300   tries of a question; the wait before the second, doubled for each "
-    "further "
-    "one, drawn\n"
-    "                     between half of it and all; the longest wait, also for a Retry-After\n"
-    "Tried again: no connection, a broken or late one, 408, 409, 425, 429 and 5xx (Retry-After is heeded), a "
-    "reply that is\n"
-    "not whole or cannot be read. Not tried again: 400, 401, 403, 404, 422 and the like. A question without "
-    "a "
-    "whole reply is\n"
-    "not measured, never wrong. After 16 of them in a row each further one is tried once, until one is "
-    "answered.\n";
-
 struct number_setting {
     const char *name;
     double *to;
