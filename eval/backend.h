@@ -67,6 +67,9 @@ typedef struct carat_backend {
     /* Members of header.json that pin what computes: scheme, numerics, kv, kernels, what identifies the weights and the template; of an
      * endpoint its address without secrets, and its protocol. NULL: the line of describe has to do. */
     carat_status (*pin)(void *self, carat_jw *w, carat_err *err);
+    /* Opens the model anew and computes one token -> seconds. cold: the files are dropped from the page cache first; where that cannot be
+     * done (others use them), NaN. NULL: this backend does not load. */
+    carat_status (*reload)(void *self, bool cold, double *seconds, carat_err *err);
     void (*close)(void *self);
 } carat_backend; /* what a backend cannot do is NULL */
 

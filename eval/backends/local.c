@@ -143,6 +143,7 @@ carat_status carat_backend_local(const carat_local_options *o, carat_backend *ou
                            .log_sum = log_sum,
                            .describe = describe,
                            .pin = pin,
+                           .reload = carat_local_reload,
                            .close = close_local};
     return CARAT_OK;
 }

@@ -1,7 +1,7 @@
 /* The local backend inside: what its files share.                                  SPDX-License-Identifier: Apache-2.0
  *
  * local.c opens, scores and describes; local_prompt.c turns questions into ids and ids into answers; local_lines.c knows what each
- * timeline of the session holds; local_ask.c writes replies side by side. */
+ * timeline of the session holds; local_load.c times loading; local_ask.c writes replies side by side. */
 #ifndef CARAT_EVAL_LOCAL_H
 #define CARAT_EVAL_LOCAL_H
 
@@ -41,6 +41,9 @@ typedef struct carat_local {
 
 /* Answers questions (backend.h). */
 carat_status carat_local_ask(void *self, const carat_asking *questions, uint32_t parallel, carat_err *err);
+
+/* carat_backend.reload. */
+carat_status carat_local_reload(void *self, bool cold, double *seconds, carat_err *err);
 
 /* ---- prompts ------------------------------------------------------------------------------------------------- */
 
