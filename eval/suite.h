@@ -104,7 +104,7 @@ typedef struct carat_suite {
 } carat_suite;
 
 extern const carat_suite carat_suite_perplexity, carat_suite_kld, carat_suite_mmlu_pro, carat_suite_mrcr,
-    carat_suite_gsm8k, carat_suite_livecodebench;
+    carat_suite_gsm8k, carat_suite_livecodebench, carat_suite_latency;
 /* [{"role": "user", "content": text}], for suites whose question is one message; malloc'ed, NULL without memory. */
 char *carat_user_message(const char *text, carat_err *err);
 const carat_suite *carat_suite_at(size_t i); /* NULL past the end */

@@ -4,9 +4,9 @@
 #include "eval/suite.h"
 #include "runtime/base/cmd.h"
 
-static const carat_suite *const suites[] = {&carat_suite_perplexity, &carat_suite_kld,
-                                            &carat_suite_mmlu_pro,   &carat_suite_mrcr,
-                                            &carat_suite_gsm8k,      &carat_suite_livecodebench};
+static const carat_suite *const suites[] = {
+    &carat_suite_perplexity, &carat_suite_kld,           &carat_suite_mmlu_pro, &carat_suite_mrcr,
+    &carat_suite_gsm8k,      &carat_suite_livecodebench, &carat_suite_latency};
 
 const carat_suite *carat_suite_at(size_t i)
 {

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "eval/energy.h"
-#include "eval/grade.h"
 #include "eval/suite.h"
 #include "runtime/base/mem.h"
 
@@ -89,8 +88,8 @@ static size_t size_of(const void *state, size_t i)
 
 static void put_words(carat_str *s, uint64_t seed, size_t words)
 {
-    static const char *const list[] = {"the",  "river", "old",   "town", "and", "a",    "light", "stone",
-                                       "walks", "over",  "under", "green", "of", "winter", "sings", "to"};
+    static const char *const list[] = {"the",   "river", "old",   "town",  "and", "a",      "light", "stone",
+                                       "walks", "over",  "under", "green", "of",  "winter", "sings", "to"};
     for (size_t i = 0; i < words; i++)
         carat_str_printf(s, " %s", list[carat_random(seed, i) % (sizeof list / sizeof *list)]);
 }
@@ -202,21 +201,33 @@ static void put_number(carat_jw *w, const char *key, double v)
     carat_jw_f64(w, v);
 }
 
+static void put_count(carat_jw *w, const char *key, uint64_t n)
+{
+    carat_jw_key(w, key);
+    carat_jw_u64(w, n);
+}
+
 static void put_requests(carat_jw *w, const request *r)
 {
-    static const char *const keys[] = {"prompt_tokens", "reply_tokens", "ttft_ms", "gaps", "itl_ms"};
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-        carat_jw_key(w, keys[k]);
+    static const char *const counts[] = {"prompt_tokens", "reply_tokens", "gaps"};
+    for (size_t k = 0; k < 3; k++) {
+        carat_jw_key(w, counts[k]);
         carat_jw_open(w, '[');
-        for (size_t i = 0; i < REQUESTS; i++) {
-            const double one[] = {(double)r[i].prompt, (double)r[i].reply, r[i].ttft_ms, (double)r[i].gaps};
-            for (size_t g = 0; k == 4 && g < r[i].gaps; g++)
-                carat_jw_f64(w, r[i].gap_ms[g]);
-            if (k < 4)
-                carat_jw_f64(w, one[k]);
-        }
+        for (size_t i = 0; i < REQUESTS; i++)
+            carat_jw_u64(w, k == 0 ? r[i].prompt : k == 1 ? r[i].reply : r[i].gaps);
         carat_jw_close(w);
     }
+    carat_jw_key(w, "ttft_ms");
+    carat_jw_open(w, '[');
+    for (size_t i = 0; i < REQUESTS; i++)
+        carat_jw_f64(w, r[i].ttft_ms);
+    carat_jw_close(w);
+    carat_jw_key(w, "itl_ms");
+    carat_jw_open(w, '[');
+    for (size_t i = 0; i < REQUESTS; i++)
+        for (size_t g = 0; g < r[i].gaps; g++)
+            carat_jw_f64(w, r[i].gap_ms[g]);
+    carat_jw_close(w);
 }
 
 static carat_status measure(latency *l, size_t level, carat_jw *w, carat_err *err)
@@ -227,8 +238,10 @@ static carat_status measure(latency *l, size_t level, carat_jw *w, carat_err *er
     carat_status st = r ? CARAT_OK : CARAT_ENOMEM;
     for (size_t i = 0; i <= REQUESTS && !st; i++)
         st = make_request(l, level * (REQUESTS + 1) + i,
-                          i < REQUESTS ? l->mix->prompt[i] : l->mix == &mixes[2] ? l->mix->prompt[3] : WARM, &r[i],
-                          err);
+                          i < REQUESTS          ? l->mix->prompt[i]
+                          : l->mix == &mixes[2] ? l->mix->prompt[3]
+                                                : WARM,
+                          &r[i], err);
     if (!st) /* what is made for the first request of a kind is not measured */
         st = ask(l, r, REQUESTS, REQUESTS + 1, c, &unused, err);
     carat_energy before = carat_energy_read(NULL), after;
@@ -238,9 +251,9 @@ static carat_status measure(latency *l, size_t level, carat_jw *w, carat_err *er
     for (size_t i = 0; i < REQUESTS && !st; i++)
         tokens += r[i].reply;
     if (!st) {
-        put_number(w, "concurrency", (double)c);
+        put_count(w, "concurrency", c);
         put_number(w, "wall_s", seconds);
-        put_number(w, "tokens", (double)tokens);
+        put_count(w, "tokens", tokens);
         put_number(w, "joules", l->first ? carat_energy_between(&before, &after) : NAN);
         put_number(w, "peak_bytes", l->first ? (double)carat_rss_peak_bytes() : NAN);
         put_requests(w, r);
@@ -295,7 +308,8 @@ static void free_series(series *s)
 static carat_status read_series(const carat_json *record, const char *key, series *out, carat_err *err)
 {
     const carat_json *list = carat_json_get(record, key);
-    const carat_json *gaps = strcmp(key, "itl_ms") == 0 ? carat_json_first(carat_json_get(record, "gaps")) : NULL;
+    const carat_json *gaps = strcmp(key, "itl_ms") == 0 ? carat_json_first(carat_json_get(record, "gaps"))
+                                                        : NULL;
     size_t n = carat_json_count(list);
     uint32_t cluster = 0;
     double left = 0;
@@ -349,15 +363,15 @@ static carat_status add_level(const carat_json *record, size_t level, carat_resu
         const char *key, *name[LEVELS];
         double q;
     } rows[] = {
-        {"ttft_ms", {"ttft_ms", "ttft_ms_2", "ttft_ms_4", "ttft_ms_8"}, 0},
-        {"itl_ms", {"itl_ms_p50", NULL, NULL, "itl_ms_p50_8"}, 0.5},
-        {"itl_ms", {"itl_ms_p90", NULL, NULL, "itl_ms_p90_8"}, 0.9},
-        {"itl_ms", {"itl_ms_p99", NULL, NULL, "itl_ms_p99_8"}, 0.99},
+        {"ttft_ms", {"ttft_ms", "ttft_ms_at_2", "ttft_ms_at_4", "ttft_ms_at_8"}, 0},
+        {"itl_ms", {"itl_ms_p50", NULL, NULL, "itl_ms_p50_at_8"}, 0.5},
+        {"itl_ms", {"itl_ms_p90", NULL, NULL, "itl_ms_p90_at_8"}, 0.9},
+        {"itl_ms", {"itl_ms_p99", NULL, NULL, "itl_ms_p99_at_8"}, 0.99},
     };
-    static const char *const rate[LEVELS] = {"tokens_per_s", "tokens_per_s_2", "tokens_per_s_4",
-                                             "tokens_per_s_8"};
+    static const char *const rate[LEVELS] = {"tokens_per_s", "tokens_per_s_at_2", "tokens_per_s_at_4",
+                                             "tokens_per_s_at_8"};
     static const char *const joules[LEVELS] = {"energy_joules_per_token", NULL, NULL,
-                                               "energy_joules_per_token_8"};
+                                               "energy_joules_per_token_at_8"};
     double tokens = number(record, "tokens");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         carat_status st = CARAT_OK;
@@ -391,11 +405,14 @@ static carat_status report(void *state, const carat_json *const *results, size_t
         add_number(out, "load_warm_s", number(results[i], "load_warm_s"), 1);
     }
     add_number(out, "peak_memory_bytes", peak, 1);
-    snprintf(out->note, sizeof out->note,
-             "%d requests at each of 1, 2, 4, 8 at once; without a number: 1. ttft: mean, waiting included%s%s%s",
-             REQUESTS, energy ? "; energy: RAPL packages, all that ran on the machine" : "; energy: RAPL cannot be read here",
-             loads ? "; load: until one token is computed" : "; an endpoint: no load, no memory",
-             loads && !cold ? "; cold load: the files stay in memory, others use them" : "");
+    snprintf(
+        out->note, sizeof out->note,
+        "%d requests at each of 1, 2, 4, 8 at once; without a number: 1. ttft: mean, waiting included%s%s%s",
+        REQUESTS,
+        energy ? "; energy: RAPL packages, all that ran on the machine"
+               : "; energy: RAPL cannot be read here",
+        loads ? "; load: until one token is computed" : "; an endpoint: no load, no memory",
+        loads && !cold ? "; cold load: the files stay in memory, others use them" : "");
     return st;
 }
 
