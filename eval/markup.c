@@ -58,6 +58,17 @@ void carat_markup_puts(carat_str *out, const char *text)
     put(out, text, strlen(text), false);
 }
 
+void carat_text_plain(carat_str *out, const char *text)
+{
+    for (const char *p = text, *end = text + strlen(text); p < end;) {
+        uint32_t cp = 0xFFFD;
+        int skip = 1, n = carat_utf8_get(p, end, &cp, &skip);
+        char bytes[4];
+        p += n ? n : skip;
+        carat_str_add(out, bytes, (size_t)carat_utf8_put(n ? shown(cp) : 0xFFFD, bytes));
+    }
+}
+
 size_t carat_text_cut(const char *text, size_t len, size_t max)
 {
     if (len <= max)

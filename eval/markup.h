@@ -11,6 +11,8 @@ void carat_markup_text(carat_str *out, const char *text,
                        size_t len);                       /* between tags; line feeds and tabs stay */
 void carat_markup_attr(carat_str *out, const char *text); /* between double quotes, of one line */
 void carat_markup_puts(carat_str *out, const char *text); /* carat_markup_text of a whole string */
+/* On a terminal or in one line of a table: without markup, and without anything a terminal would act on. */
+void carat_text_plain(carat_str *out, const char *text);
 /* The longest prefix of at most max bytes that ends between characters. */
 size_t carat_text_cut(const char *text, size_t len, size_t max);
 

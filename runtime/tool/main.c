@@ -23,6 +23,7 @@ extern const carat_cmd carat_cmd_compare;
 extern const carat_cmd carat_cmd_gate;
 extern const carat_cmd carat_cmd_merge;
 extern const carat_cmd carat_cmd_report;
+extern const carat_cmd carat_cmd_history;
 extern const carat_cmd carat_cmd_datasets;
 extern const carat_cmd carat_cmd_bench;
 extern const carat_cmd carat_cmd_list;
@@ -42,6 +43,7 @@ static const carat_cmd *const commands[] = {
     &carat_cmd_gate,
     &carat_cmd_merge,
     &carat_cmd_report,
+    &carat_cmd_history,
     &carat_cmd_datasets,
     &carat_cmd_bench,
     &carat_cmd_list,
