@@ -151,9 +151,20 @@ static void put_days(const struct plot *p, double top, carat_str *out)
     }
 }
 
-static void put_line(const struct plot *p, const struct point *at, size_t n, size_t series,
-                     const carat_axis *y, double top, carat_str *out)
+/* The points of one metric, and where they are drawn. */
+struct panel {
+    const struct point *at;
+    size_t n;
+    carat_axis y;
+    double top;
+};
+
+static void put_line(const struct plot *p, const struct panel *panel, size_t series, carat_str *out)
 {
+    const struct point *at = panel->at;
+    const carat_axis *y = &panel->y;
+    size_t n = panel->n;
+    double top = panel->top;
     const char *way = NULL; /* of the point before; a line breaks where what was measured changed */
     carat_str_printf(out, "<g class=\"s%zu\"><path class=\"line\" d=\"", series % CARAT_SERIES);
     for (size_t i = 0; i < n; i++)
@@ -190,6 +201,7 @@ static void put_line(const struct plot *p, const struct point *at, size_t n, siz
 static void put_panel(const struct plot *p, const struct point *at, size_t n, double top, carat_str *out)
 {
     carat_axis y = axis_of(at, n);
+    const struct panel panel = {at, n, y, top};
     carat_str_printf(out, "<text class=\"title\" x=\"%d\" y=\"%.1f\">", LEFT, top + 18);
     put_cut(out, at->suite);
     carat_str_puts(out, ": ");
@@ -212,7 +224,7 @@ static void put_panel(const struct plot *p, const struct point *at, size_t n, do
         for (size_t i = 0; i < n; i++)
             here |= at[i].series == s;
         if (here)
-            put_line(p, at, n, s, &y, top, out);
+            put_line(p, &panel, s, out);
     }
 }
 
