@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares carat grade with Python itself: difflib's ratio in every bit, MMLU-Pro's patterns with re.   SPDX-License-Identifier: Apache-2.0
 
-usage: tests/hf/test_grade.py [SEED]       ($CARAT and $ROOT as tests/run sets them)
-Also the samples with official verdicts under ../shared, where there are any.
+usage: tests/hf/test_grade.py [SEED [PAIRS]]       ($CARAT and $ROOT as tests/run sets them)
+Pairs of texts are of up to 20,000 characters; the time that difflib and carat took for them is printed. Also the samples with official verdicts under ../shared, where there are any.
 """
 import difflib
 import gzip
@@ -10,8 +10,10 @@ import json
 import os
 import random
 import re
+import resource
 import subprocess
 import sys
+import time
 
 import tally
 from tally import CARAT, ROOT, check, skip
@@ -31,7 +33,10 @@ def grade(suite, rows, variant):
 def random_pair(r):
     alphabet = r.choice(["ab", "abcdefghij", "abcdefghijklmnopqrstuvwxyz     ", "αβγ😀 x", "".join(map(chr, range(0x4E00, 0x5200))),
                          "".join(chr(r.randrange(0x20, 0x3000)) for _ in range(300))])
-    a = "".join(r.choice(alphabet) for _ in range(r.choice([0, 1, 5, 50, 198, 199, 200, 201, 399, 400, 1000, 2000])))
+    length = r.choice([4000, 20000]) if r.random() < .02 else r.choice([0, 1, 5, 50, 198, 199, 200, 201, 399, 400, 1000, 2000])
+    a = "".join(r.choice(alphabet) for _ in range(length))
+    if r.random() < .1 and a:  # of one piece, again and again
+        a = (a[:r.randrange(1, 400)] * len(a))[:len(a)]
     if r.random() < .4 or not a:
         return a, "".join(r.choice(alphabet) for _ in range(r.choice([0, 3, 199, 200, 201, 450, 900])))
     b = list(a)
@@ -41,13 +46,26 @@ def random_pair(r):
     return a, "".join(b)
 
 
+def cpu_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def ratios(r, n):
     pairs = [random_pair(r) for _ in range(n)] + [tuple("".join(r.choice("etaoin shrdlu") for _ in range(6000)) for _ in range(2))]
-    rows = [dict(response=a, answer=b, random_string_to_prepend="") for a, b in pairs]
-    for variant, want in (("openai", lambda a, b: difflib.SequenceMatcher(None, a, b).ratio()),
-                          ("no-autojunk", lambda a, b: difflib.SequenceMatcher(None, b, a, False).ratio())):
-        for (a, b), got in zip(pairs, grade("mrcr", rows, variant)[0]):
-            check(got["score_hex"] == want(a, b).hex(), f"{variant}: {got['score_hex']}, difflib {want(a, b).hex()}: {a[:60]!r} {b[:60]!r}")
+    for variant, most, want in (("openai", 1 << 30, lambda a, b: difflib.SequenceMatcher(None, a, b).ratio()),
+                                ("no-autojunk", 1 << 22, lambda a, b: difflib.SequenceMatcher(None, b, a, False).ratio())):
+        some = [(a, b) for a, b in pairs if len(a) * len(b) <= most]  # difflib without autojunk takes minutes for the longest
+        rows = [dict(response=a, answer=b, random_string_to_prepend="") for a, b in some]
+        before = cpu_of_children()
+        results = grade("mrcr", rows, variant)[0]
+        ours, theirs = cpu_of_children() - before, 0
+        for (a, b), got in zip(some, results):
+            start = time.process_time()
+            value = want(a, b).hex()
+            theirs += time.process_time() - start
+            check(got["score_hex"] == value, f"{variant}: {got['score_hex']}, difflib {value}: {a[:60]!r} {b[:60]!r}")
+        print(f"{variant}: {len(some)} pairs, difflib {theirs:.1f} s, carat with reading and writing {ours:.2f} s: {theirs / ours:.0f} times")
 
 
 # ---- letters
@@ -114,7 +132,7 @@ def compare():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     r = random.Random(seed)
     print(f"seed {seed}")
-    ratios(r, 1500)
+    ratios(r, int(sys.argv[2]) if len(sys.argv) > 2 else 1500)
     letters(r, 4000)
     samples()
 
