@@ -36,6 +36,8 @@ extern const carat_listing carat_methods_listing;
 extern const carat_listing carat_suites_listing;
 extern const carat_listing carat_graders_listing;
 extern const carat_listing carat_reports_listing;
+extern const carat_listing carat_datasets_listing;
+extern const carat_listing carat_backends_listing;
 
 static const carat_listing *const listings[] = {
     &carat_schemes_listing,
@@ -45,6 +47,8 @@ static const carat_listing *const listings[] = {
     &carat_suites_listing,
     &carat_graders_listing,
     &carat_reports_listing,
+    &carat_datasets_listing,
+    &carat_backends_listing,
 };
 /* clang-format on */
 enum { LISTINGS = sizeof listings / sizeof *listings };
