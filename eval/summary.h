@@ -6,10 +6,18 @@
 
 #include "eval/tally.h"
 
+/* What the records of one group come to, of suites that compute. */
+typedef struct carat_part {
+    const char *key, *value; /* borrowed from the records */
+    carat_results results;
+} carat_part;
+
 typedef struct carat_summary {
     const carat_suite *suite;
     carat_results results;
     carat_standing standing; /* of suites that ask */
+    carat_part *part;        /* of suites that compute, sorted by key, then value */
+    size_t n_parts;
 } carat_summary;
 
 /* records: [n], all there. state: NULL where the suite is not open. */

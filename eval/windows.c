@@ -1,33 +1,48 @@
-/* Text -> windows of token ids, every token scored exactly once.                   SPDX-License-Identifier: Apache-2.0 */
+/* Texts -> windows of token ids (windows.h).                                       SPDX-License-Identifier: Apache-2.0 */
 #include "eval/windows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/table.h"
 #include "runtime/base/file.h"
 
 enum { MAX_TEXT = 1 << 30 };
 
-static carat_status add_window(carat_windows *w, size_t *cap, carat_window one, carat_err *err)
+/* Texts being cut. */
+typedef struct reading {
+    const carat_eval *e;
+    carat_windows *out;
+    const char *usual;    /* category of texts that name none; NULL: none */
+    const char *category; /* of the text at hand */
+} reading;
+
+static carat_status add_window(carat_windows *w, carat_window one, carat_err *err)
 {
-    carat_status st = carat_grow((void **)&w->window, cap, w->n + 1, sizeof one, err);
+    carat_status st = carat_grow((void **)&w->window, &w->cap, w->n + 1, sizeof one, err);
     if (!st)
         w->window[w->n++] = one;
     return st;
 }
 
+static bool full(const reading *r)
+{
+    return r->e->limit && r->out->n == r->e->limit;
+}
+
 /* ---- plain text ---------------------------------------------------------------------------------------------- */
 
-static carat_status text_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out,
-                                 carat_err *err)
+static carat_status text_windows(const reading *r, const char *text, size_t len, carat_err *err)
 {
+    const carat_eval *e = r->e;
+    carat_windows *out = r->out;
     int32_t *ids = NULL;
-    size_t n, cap = 0, bos = e->model->bos >= 0;
+    size_t n, bos = e->model->bos >= 0;
     carat_status st = carat_encode(e->model->tokenizer, text, len, 0, &ids, &n, err);
     if (st)
         return st;
     size_t room = e->context - bos, stride = e->stride;
-    for (size_t at = 0, scored = 0; scored < n && !st; at += stride) {
+    for (size_t at = 0, scored = 0; scored < n && !st && !full(r); at += stride) {
         size_t end = n - at < room ? n : at + room, m = end - at + bos;
         int32_t *copy = carat_arena_alloc(&out->arena, m, sizeof *copy, err);
         if (!copy) {
@@ -39,12 +54,10 @@ static carat_status text_windows(const carat_eval *e, const char *text, size_t l
         memcpy(copy + bos, ids + at, (end - at) * sizeof *copy);
         size_t from = scored - at + bos;
         /* without a BOS the very first token has nothing to be predicted from */
-        carat_window one = {copy, m, from ? from : 1};
+        carat_window one = {copy, m, from ? from : 1, r->category};
         if (one.from < one.n)
-            st = add_window(out, &cap, one, err);
+            st = add_window(out, one, err);
         scored = end;
-        if (e->limit && out->n == e->limit)
-            break;
     }
     carat_release(ids);
     return st;
@@ -96,13 +109,13 @@ static carat_status frame(const carat_json *messages, bool large, carat_str *pro
     return carat_fail(err, CARAT_EFORMAT, "a conversation must end with a message of the assistant");
 }
 
-static carat_status one_chat(const carat_eval *e, const carat_json *line, carat_windows *out,
-                             carat_window *one, carat_err *err)
+static carat_status chat_window(const reading *r, const carat_json *messages, carat_err *err)
 {
+    const carat_eval *e = r->e;
     carat_str prompt = CARAT_STR_INIT, reply = CARAT_STR_INIT;
     int32_t *a = NULL, *b = NULL;
     size_t na = 0, nb = 0;
-    carat_status st = frame(carat_json_get(line, "messages"), e->model->large, &prompt, &reply, err);
+    carat_status st = frame(messages, e->model->large, &prompt, &reply, err);
     if (st || (st = carat_encode(e->model->tokenizer, prompt.data, prompt.len, 0, &a, &na, err)) ||
         (st = carat_encode(e->model->tokenizer, reply.data, reply.len, 0, &b, &nb, err)))
         goto out;
@@ -111,14 +124,14 @@ static carat_status one_chat(const carat_eval *e, const carat_json *line, carat_
                         na + nb, e->context);
         goto out;
     }
-    int32_t *ids = carat_arena_alloc(&out->arena, na + nb, sizeof *ids, err);
+    int32_t *ids = carat_arena_alloc(&r->out->arena, na + nb, sizeof *ids, err);
     if (!ids) {
         st = CARAT_ENOMEM;
         goto out;
     }
     memcpy(ids, a, na * sizeof *ids);
     memcpy(ids + na, b, nb * sizeof *ids);
-    *one = (carat_window){ids, na + nb, na};
+    st = add_window(r->out, (carat_window){ids, na + nb, na, r->category}, err);
 out:
     carat_release(a);
     carat_release(b);
@@ -127,41 +140,80 @@ out:
     return st;
 }
 
-static carat_status chat_windows(const carat_eval *e, const char *text, size_t len, carat_windows *out,
-                                 carat_err *err)
+/* ---- tables, files, directories ------------------------------------------------------------------------------ */
+
+static carat_status read_row(void *ctx, const carat_json *row, const carat_str *unused, carat_err *err)
 {
-    size_t cap = 0, number = 0;
+    reading *r = ctx;
+    const carat_json *messages = carat_json_get(row, "messages"), *category = carat_json_get(row, "category");
+    const char *text, *name;
     carat_status st = CARAT_OK;
-    out->chat = true;
-    for (const char *p = text, *end = text + len; p < end && !st;) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
-        carat_json *line = NULL;
-        carat_window one = {0};
-        number++;
-        if (stop > p) {
-            if (!(st = carat_json_parse(p, (size_t)(stop - p), &line, err)) &&
-                !(st = one_chat(e, line, out, &one, err)))
-                st = add_window(out, &cap, one, err);
-            carat_json_free(line);
-            if (st) {
-                char where[32];
-                snprintf(where, sizeof where, "line %zu", number);
-                carat_fail_in(err, st, where);
-            }
-        }
-        p = stop + 1;
-        if (e->limit && out->n == e->limit)
-            break;
+    (void)unused;
+    if (full(r))
+        return CARAT_OK;
+    r->category = r->usual;
+    if (category) {
+        if ((st = carat_json_text(category, "category", &name, err)))
+            return st;
+        if (!(r->category = carat_arena_copy(&r->out->arena, name, strlen(name), err)))
+            return CARAT_ENOMEM;
     }
+    if (messages) {
+        r->out->chat = true;
+        return chat_window(r, messages, err);
+    }
+    if (!carat_json_get(row, "text"))
+        return carat_fail(err, CARAT_EFORMAT, "neither \"messages\" nor \"text\"");
+    st = carat_json_text(carat_json_get(row, "text"), "text", &text, err);
+    return st ? st : text_windows(r, text, strlen(text), err);
+}
+
+static bool is_table(const char *path)
+{
+    return carat_starts(path, "sample:") || carat_ends(path, ".jsonl") || carat_ends(path, ".parquet") ||
+           carat_ends(path, ".csv");
+}
+
+static carat_status read_file(reading *r, const char *path, carat_err *err)
+{
+    char *text;
+    size_t len;
+    if (is_table(path))
+        return carat_table_each(path, read_row, r, err);
+    carat_status st = carat_read_file(path, MAX_TEXT, &text, &len, err);
+    if (st)
+        return st;
+    r->category = r->usual;
+    st = text_windows(r, text, len, err);
+    free(text);
+    return st ? carat_fail_in(err, st, path) : CARAT_OK;
+}
+
+static carat_status read_dir(reading *r, const char *dir, carat_err *err)
+{
+    char **names;
+    size_t n;
+    carat_str path = CARAT_STR_INIT;
+    carat_status st = carat_list_dir(dir, &names, &n, err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < n; i++) {
+        carat_path_join(&path, dir, names[i]);
+        if (!st && *names[i] != '.' && !(st = carat_str_check(&path, err)) && carat_is_file(path.data) &&
+            (carat_ends(names[i], ".txt") || is_table(names[i]))) {
+            r->usual = carat_arena_copy(&r->out->arena, names[i], (size_t)(strrchr(names[i], '.') - names[i]),
+                                        err);
+            st = r->usual ? read_file(r, path.data, err) : CARAT_ENOMEM;
+        }
+        free(names[i]);
+    }
+    free(names);
+    carat_str_free(&path);
     return st;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------------------- */
-
 static carat_status check(const carat_eval *e, const char *suite, carat_err *err)
 {
-    if (!e->data)
-        return carat_fail(err, CARAT_EUSAGE, "%s needs a text: --data %s=FILE", suite, suite);
     if (!e->model->tokenizer)
         return carat_fail(err, CARAT_EFORMAT, "the model has no readable tokenizer.json, which %s needs",
                           suite);
@@ -174,22 +226,18 @@ static carat_status check(const carat_eval *e, const char *suite, carat_err *err
 
 carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_windows *out, carat_err *err)
 {
-    char *text;
-    size_t len;
+    const char *data = e->data ? e->data : "sample:texts";
     *out = (carat_windows){0};
+    reading r = {.e = e, .out = out};
     carat_status st = check(e, suite, err);
-    if (st || (st = carat_read_file(e->data, MAX_TEXT, &text, &len, err)))
+    if (st)
         return st;
-    st = carat_ends(e->data, ".jsonl") ? chat_windows(e, text, len, out, err)
-                                       : text_windows(e, text, len, out, err);
-    free(text);
+    st = carat_is_dir(data) ? read_dir(&r, data, err) : read_file(&r, data, err);
     if (!st && !out->n)
-        st = carat_fail(err, CARAT_EFORMAT, "no token to score");
-    if (st) {
+        st = carat_fail(err, CARAT_EFORMAT, "%s: no token to score", data);
+    if (st)
         carat_windows_close(out);
-        return carat_fail_in(err, st, e->data);
-    }
-    return CARAT_OK;
+    return st;
 }
 
 void carat_windows_close(carat_windows *w)
@@ -212,6 +260,17 @@ carat_status carat_window_bytes(const carat_eval *e, const carat_window *w, uint
         carat_release(text);
     }
     return CARAT_OK;
+}
+
+void carat_window_groups(const carat_window *one, carat_jw *w)
+{
+    if (!one->category)
+        return;
+    carat_jw_key(w, "groups");
+    carat_jw_open(w, '{');
+    carat_jw_key(w, "category");
+    carat_jw_text(w, one->category);
+    carat_jw_close(w);
 }
 
 /* ---- what items wrote ---------------------------------------------------------------------------------------- */

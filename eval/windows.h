@@ -1,8 +1,12 @@
-/* Text -> windows of token ids, every token scored exactly once.                   SPDX-License-Identifier: Apache-2.0
+/* Texts -> windows of token ids, every token scored exactly once.                  SPDX-License-Identifier: Apache-2.0
  *
  * Plain text: window k = BOS + text tokens [k * stride, k * stride + context - 1); a token is scored in the first window that
- * holds it. BOS is never scored. Chat (a .jsonl file, one {"messages": [{"role", "content"}, ...]} a line): a window is one conversation in
- * Gemma 4's framing, and what is scored is the last reply with its closing <turn|>. */
+ * holds it. BOS is never scored. Chat ({"messages": [{"role", "content"}, ...]}): a window is one conversation in Gemma 4's framing, and
+ * what is scored is the last reply with its closing <turn|>.
+ *
+ * Data are a text file; a table with a "text" or "messages" in each row, and maybe a "category"; or a directory of such, where the name of
+ * a file is the category of what has none. No window reaches from one text into the next. Without data: sample:texts, own texts in prose,
+ * code, other scripts than Latin, calls of tools, and a long document. */
 #ifndef CARAT_EVAL_WINDOWS_H
 #define CARAT_EVAL_WINDOWS_H
 
@@ -11,19 +15,22 @@
 
 typedef struct carat_window {
     const int32_t *ids;
-    size_t n;    /* ids in the window */
-    size_t from; /* first scored one, >= 1 */
+    size_t n;             /* ids in the window */
+    size_t from;          /* first scored one, >= 1 */
+    const char *category; /* of the text; NULL: none */
 } carat_window;
 
 typedef struct carat_windows {
     carat_window *window;
-    size_t n;
-    bool chat;
+    size_t n, cap;
+    bool chat; /* at least one is a conversation */
     carat_arena arena;
 } carat_windows;
 
 carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_windows *out, carat_err *err);
 void carat_windows_close(carat_windows *w);
+/* Writes "groups" of a record, if the window's text has a category. */
+void carat_window_groups(const carat_window *one, carat_jw *w);
 /* Bytes of text that the scored tokens of a window stand for. */
 carat_status carat_window_bytes(const carat_eval *e, const carat_window *w, uint64_t *bytes, carat_err *err);
 

@@ -188,6 +188,8 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
         }
     }
     size_t n = k->writer ? 0 : k->at->n - k->at->from;
+    if (!k->writer)
+        carat_window_groups(k->at, w);
     put_array(w, "kld", k->value, NULL, n);
     put_array(w, "nll", k->nll, NULL, n);
     put_array(w, "reference_nll", k->reference_nll, NULL, n);

@@ -54,6 +54,7 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
     carat_status st = b->nll(b->self, at->ids, at->n, at->from, p->nll, err);
     if (st || (st = carat_window_bytes(p->e, at, &bytes, err)))
         return st;
+    carat_window_groups(at, w);
     carat_jw_key(w, "bytes");
     carat_jw_u64(w, bytes);
     carat_jw_key(w, "nll");
