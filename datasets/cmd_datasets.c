@@ -449,16 +449,13 @@ const carat_cmd carat_cmd_datasets = {
     .summary = "what suites ask from: list, show, get, verify; and read any such table",
     .usage = "(list | show NAME | get NAME | verify NAME | cat FILE) [options]",
     .detail =
-        "get fetches the files of a set from where they are published, or copies them from --from or the "
-        "Hugging Face\n"
-        "cache, and prints the directory, or the only file, to give to `carat eval --data`. What was broken "
-        "off goes on; "
-        "nothing stands under\n"
-        "its name before its size and sha256 are those of the catalogue. Where no sum is published the "
-        "first one is written\n"
-        "down in SHA256SUMS. HF_TOKEN, HF_ENDPOINT and the proxy variables are heeded. verify holds what "
-        "is here against\n"
-        "sums and numbers of rows; exit 1 if a file is missing or wrong.\n"
+        "get fetches the files of a set from where they are published, or copies them from --from or the\n"
+        "Hugging Face cache, and prints the directory, or the only file, to give to `carat eval --data`. "
+        "What\n"
+        "was broken off goes on; nothing stands under its name before its size and sha256 are those of the\n"
+        "catalogue. Where no sum is published the first one is written down in SHA256SUMS. HF_TOKEN,\n"
+        "HF_ENDPOINT and the proxy variables are heeded. verify holds what is here against sums and numbers\n"
+        "of rows; exit 1 if a file is missing or wrong.\n"
         "cat prints a table as JSON lines, whatever it is in: Parquet (plain and dictionary encodings; "
         "snappy,\n"
         "gzip, zstd or none; nested lists and structs), JSON lines, or CSV whose first line names the "
