@@ -12,7 +12,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/par.h"
 
-enum { MAX_GRADERS = 64 };
+enum { MAX_GRADERS = 64, ASKED_SHOWN = 2000 /* bytes of a prompt in its record */ };
 
 /* An answer that waits for a grader. */
 typedef struct waiting {
@@ -150,6 +150,7 @@ static carat_status wait_for_grader(asking *r, size_t i, const carat_answer *a, 
     w->answer.content = copied(&w->text, a->content, &st, err);
     w->answer.finish = copied(&w->text, a->finish, &st, err);
     w->answer.fault = copied(&w->text, a->fault, &st, err);
+    w->answer.asked = copied(&w->text, a->asked, &st, err);
     w->answer.prompt_sha256 = copied(&w->text, a->prompt_sha256, &st, err);
     if (st) {
         drop(w);
@@ -244,9 +245,8 @@ static bool next(void *ctx, size_t *ticket, carat_question *out)
     return false;
 }
 
-static carat_status done(void *ctx, size_t i, const carat_answer *answer, carat_err *err)
+static carat_status keep(asking *r, size_t i, const carat_answer *answer, carat_err *err)
 {
-    asking *r = ctx;
     if (!r->n_graders || answer->fault || !answer->content)
         return mark(r, i, answer, err);
     carat_str line = CARAT_STR_INIT;
@@ -258,6 +258,39 @@ static carat_status done(void *ctx, size_t i, const carat_answer *answer, carat_
     }
     carat_str_free(&line);
     return st ? st : wait_for_grader(r, i, answer, err);
+}
+
+/* The end of the last thing said, where the question itself stands; without what went before, as examples do. */
+static void tell(const carat_question *q, carat_str *out)
+{
+    const carat_json *last = NULL;
+    carat_json *messages = NULL;
+    const char *text = q->prompt;
+    if (!text && !carat_json_parse(q->messages, strlen(q->messages), &messages, NULL)) {
+        for (const carat_json *m = carat_json_first(messages); m; m = carat_json_next(m))
+            last = m;
+        carat_json_text(carat_json_get(last, "content"), "content", &text, NULL);
+    }
+    size_t len = text ? strlen(text) : 0, from = len > ASKED_SHOWN ? len - ASKED_SHOWN : 0;
+    while (from < len && ((unsigned char)text[from] & 0xC0) == 0x80)
+        from++;
+    if (text)
+        carat_str_puts(out, text + from);
+    carat_json_free(messages);
+}
+
+static carat_status done(void *ctx, size_t i, const carat_answer *told, carat_err *err)
+{
+    asking *r = ctx;
+    carat_question q;
+    carat_str asked = CARAT_STR_INIT;
+    carat_answer answer = *told;
+    if (!carat_ask_question(r->a->suite, r->a->state, r->a->eval, i, &q, NULL))
+        tell(&q, &asked);
+    answer.asked = asked.len ? asked.data : NULL;
+    carat_status st = keep(r, i, &answer, err);
+    carat_str_free(&asked);
+    return st;
 }
 
 /* Replies that are there but not marked: of a killed run, or all of them. */

@@ -45,6 +45,7 @@ static bool cut_short(const carat_answer *a)
 
 static void put_answer(carat_jw *w, const carat_answer *a)
 {
+    put_text(w, "asked", a->asked);
     put_text(w, "prompt_sha256", a->prompt_sha256);
     put_text(w, "reply", a->raw);
     put_text(w, "thought", a->thought);
@@ -208,6 +209,7 @@ bool carat_mark_reply(const carat_json *record, carat_answer *out)
                       .thought = text_of(record, "thought"),
                       .content = text_of(record, "content"),
                       .finish = text_of(record, "finish"),
+                      .asked = text_of(record, "asked"),
                       .prompt_sha256 = text_of(record, "prompt_sha256"),
                       .prompt_tokens = count_of(record, "prompt_tokens"),
                       .cached_tokens = count_of(record, "cached_tokens"),

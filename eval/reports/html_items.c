@@ -97,8 +97,8 @@ static void put_groups(carat_str *out, const carat_record *r)
 /* Members that are told elsewhere, or tell a reader nothing. */
 static bool is_told(const char *key)
 {
-    static const char *const told[] = {"suite",   "id",     "groups",   "outcome", "reply", "content",
-                                       "thought", "prompt", "question", "score",   "pred"};
+    static const char *const told[] = {"suite",   "id",     "groups", "outcome", "reply", "content",
+                                       "thought", "prompt", "asked",  "score",   "pred"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (strcmp(key, told[i]) == 0)
             return true;
@@ -136,8 +136,7 @@ static void put_members(carat_str *out, const carat_record *r)
 
 static void put_asked(carat_str *out, const carat_record *r)
 {
-    const char *prompt = carat_report_member(r, "prompt"), *question = carat_report_member(r, "question");
-    put_folded(out, "Asked", question ? question : prompt);
+    put_folded(out, "Asked (its end)", carat_report_member(r, "asked"));
 }
 
 static void put_reply(carat_str *out, const carat_record *r)

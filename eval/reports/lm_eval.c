@@ -3,7 +3,7 @@
  * results_TIME.json, and samples_SUITE_TIME.jsonl beside it in a directory, as its EvaluationTracker names them. A metric is
  * "NAME,none" with "NAME_stderr,none". A group of a suite ("category": "math") is a subtask, SUITE/category/math. What the schema has no
  * word for stands under "carat": outcomes and the method. Items that were not measured are samples without a metric; the harness
- * itself would have marked them wrong. */
+ * itself would have marked them wrong. Of a prompt its end is kept. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -303,12 +303,12 @@ static void put_listed(carat_jw *w, const char *key, const char *text, bool twic
 
 static void put_asked(carat_jw *w, const carat_record *r)
 {
-    static const char *const keys[] = {"prompt", "question", NULL};
+    const char *asked = carat_report_member(r, "asked");
     carat_jw_key(w, "arguments");
     carat_jw_open(w, '{');
     carat_jw_key(w, "gen_args_0");
     carat_jw_open(w, '{');
-    put_text(w, "arg_0", first_of(r, keys, ""));
+    put_text(w, "arg_0", asked ? asked : "");
     carat_jw_close(w);
     carat_jw_close(w);
 }

@@ -46,7 +46,7 @@ def asked(suite, i, opt):
         outcome = "not_measured"
     truncated = outcome == "not_measured" and i % 2 == 0
     reply = prose(again, again.randrange(20, 120)) + f"\n\nThe answer is ({'ABCDEFGHIJ'[i % 10]})."
-    record = {"suite": suite, "item": i, "id": str(70 + i), "cluster": None, "groups": {"category": category}, "prompt": prose(r, 60) + "\nA. one\nB. two",
+    record = {"suite": suite, "item": i, "id": str(70 + i), "cluster": None, "groups": {"category": category}, "asked": prose(r, 60) + "\nA. one\nB. two",
               "prompt_sha256": hashlib.sha256(str(i).encode()).hexdigest(), "reply": reply,
               "thought": prose(again, 200) if i % 5 == 0 else None, "finish": "length" if truncated else "stop", "truncated": truncated,
               "prompt_tokens": 1200, "reply_tokens": len(reply) // 4, "seconds": .5 + again.expovariate(1 / 2), "first_s": .05 + again.expovariate(20),
@@ -60,7 +60,7 @@ def asked(suite, i, opt):
         record.update(score=0.0, pred=None, level=0)
     if opt.hostile:
         text = HOSTILE[i % len(HOSTILE)]
-        record.update(reply=text, prompt=text, thought=text, id=text[:300] + str(i), fault=text or None)
+        record.update(reply=text, asked=text, thought=text, id=text[:300] + str(i), fault=text or None)
     return record
 
 
