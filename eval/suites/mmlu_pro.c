@@ -250,9 +250,9 @@ static carat_status grade(void *state, size_t i, const carat_answer *a, carat_jw
     carat_jw_u64(w, carat_mmlu_shown(&m->style, row));
     carat_jw_key(w, "shots");
     carat_jw_u64(w, m->shots[i]);
-    if (m->guess) {
+    if (m->rules != CARAT_MMLU_STATED) { /* lm-eval never guesses */
         carat_jw_key(w, "official_fallback");
-        carat_jw_bool(w, true);
+        carat_jw_bool(w, m->guess);
     }
     if (row->errata) {
         carat_jw_key(w, "errata");
@@ -263,28 +263,28 @@ static carat_status grade(void *state, size_t i, const carat_answer *a, carat_jw
 
 /* What makes this variant's number another than those of the other three. */
 static const char *const differs[] = {
-    "plain text, 4 line breaks behind the header, N/A options dropped, 3 levels, first match, 2048 tokens",
-    "one user message, N/A options dropped, ** removed, 3 levels, first match, 4000 tokens",
-    "plain text, 1 line break behind the header, options stripped, N/A shown, level 1 alone, first match, "
-    "2048 tokens",
-    "a turn an example, options stripped, N/A shown, level 1 alone, first match, 2048 tokens"};
+    "plain text, 4 line breaks behind the header, N/A options dropped, 3 levels, first match",
+    "one user message, N/A options dropped, ** removed, 3 levels, first match",
+    "plain text, 1 line break behind the header, options stripped, N/A shown, level 1 alone, first match",
+    "a turn an example, options stripped, N/A shown, level 1 alone, first match"};
 
 void carat_mmlu_note(const void *state, carat_mmlu_counts c, char *out, size_t size)
 {
     const mmlu *m = state;
     carat_str note = CARAT_STR_INIT;
     if (m)
-        carat_str_printf(&note, "%s: %s%s; ", variants[m->style.variant], differs[m->style.variant],
-                         m->style.strip ? ", --strip-options" : "");
+        carat_str_printf(&note, "%s: %s%s, up to %zu tokens; ", variants[m->style.variant],
+                         differs[m->style.variant], m->style.strip ? ", --strip-options" : "", m->max_new);
     carat_str_puts(&note, c.guesses
-                              ? "a reply without a letter is a seeded guess, as the official program has it"
-                              : "a reply without a letter is wrong; acc_official has the official guesses");
+                              ? "acc: a reply without a letter is a seeded guess, as in the official program"
+                              : "a reply without a letter is wrong");
+    if (c.official && !c.guesses)
+        carat_str_puts(&note, ", in acc_official a seeded guess");
     if (c.errata)
         carat_str_printf(&note, "; errata: in %zu, answer and answer_index disagree, the letter counts",
                          c.errata);
     if (c.fewer)
-        carat_str_printf(&note, "; fewer than %d examples in %zu prompts, which would not fit",
-                         CARAT_MMLU_SHOTS, c.fewer);
+        carat_str_printf(&note, "; fewer than %d examples in %zu prompts", CARAT_MMLU_SHOTS, c.fewer);
     if (m && m->style.variant == CARAT_MMLU_LOCAL && !(m->model && m->model->tokenizer))
         carat_str_puts(&note, "; no tokenizer here: no prompt was shortened");
     snprintf(out, size, "%s", note.data);

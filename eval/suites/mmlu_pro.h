@@ -69,7 +69,8 @@ carat_status carat_mmlu_report(void *state, const carat_json *const *results, si
                                carat_err *err);
 typedef struct carat_mmlu_counts {
     size_t errata, fewer; /* records with an erratum, with fewer examples than the protocol's */
-    bool guesses;
+    bool official;        /* of an edition that guesses */
+    bool guesses;         /* and whose guesses count */
 } carat_mmlu_counts;
 /* What a reader must know; state: the suite's, or NULL. */
 void carat_mmlu_note(const void *state, carat_mmlu_counts c, char *out, size_t size);

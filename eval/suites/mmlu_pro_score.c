@@ -121,27 +121,31 @@ static void share(carat_results *out, const char *name, size_t k, size_t n)
     out->metric[out->n++] = (carat_metric){name, e};
 }
 
-static carat_status measure(marked *row, size_t n, bool guesses, carat_results *out, carat_err *err)
+/* --official-fallback: the score is the one with guesses. */
+static void replace_acc(carat_results *out, const carat_estimate *official)
+{
+    for (size_t i = 0; i < out->n; i++)
+        if (!strcmp(out->metric[i].name, "acc"))
+            out->metric[i].estimate = *official;
+}
+
+/* What the editions have that guess. row: sorted by category; in the end by cluster. */
+static carat_status measure_guesses(marked *row, size_t n, bool count, carat_results *out, carat_err *err)
 {
     static const char *const names[] = {"level_none", "level_1", "level_2", "level_3"};
     size_t level[4] = {0};
-    qsort(row, n, sizeof *row, by_category);
-    guess(row, n);
-    double over_categories = macro(row, n);
-    qsort(row, n, sizeof *row, by_cluster);
     carat_estimate official, expected;
+    guess(row, n);
+    qsort(row, n, sizeof *row, by_cluster);
     carat_status st = mean(row, n, offsetof(marked, official), out->seed, &official, err);
     if (!st)
         st = mean(row, n, offsetof(marked, expected), out->seed, &expected, err);
     if (st)
         return st;
-    for (size_t i = 0; i < out->n && guesses;
-         i++) /* --official-fallback: the score is the one with guesses */
-        if (!strcmp(out->metric[i].name, "acc"))
-            out->metric[i].estimate = official;
+    if (count)
+        replace_acc(out, &official);
     out->metric[out->n++] = (carat_metric){"acc_official", official};
     out->metric[out->n++] = (carat_metric){"acc_expected", expected};
-    out->metric[out->n++] = (carat_metric){"acc_macro", {over_categories, NAN, NAN, NAN, n}};
     for (size_t i = 0; i < n; i++)
         level[row[i].level]++;
     for (size_t i = 0; i < 4; i++)
@@ -149,30 +153,39 @@ static carat_status measure(marked *row, size_t n, bool guesses, carat_results *
     return CARAT_OK;
 }
 
+static carat_status measure(marked *row, size_t n, const carat_mmlu_counts *c, carat_results *out,
+                            carat_err *err)
+{
+    qsort(row, n, sizeof *row, by_category);
+    out->metric[out->n++] = (carat_metric){"acc_macro", {macro(row, n), NAN, NAN, NAN, n}};
+    return c->official ? measure_guesses(row, n, c->guesses, out, err) : CARAT_OK;
+}
+
 carat_status carat_mmlu_report(void *state, const carat_json *const *results, size_t n, carat_results *out,
                                carat_err *err)
 {
-    bool guesses = false;
-    size_t count = 0, errata = 0, short_of = 0;
+    carat_mmlu_counts c = {0};
+    size_t count = 0;
     carat_status st = CARAT_OK;
     marked *row = carat_alloc(n ? n : 1, sizeof *row, err);
     if (!row)
         return CARAT_ENOMEM;
     for (size_t i = 0; i < n && !st; i++) {
-        bool measured, flag;
+        bool measured, flag = false;
         uint64_t shots;
         if ((st = read_record(results[i], &row[count], &measured, err)) || !measured)
             continue;
         count++;
-        errata += carat_json_get(results[i], "errata") != NULL;
-        guesses |= !carat_json_flag(carat_json_get(results[i], "official_fallback"), "", &flag, NULL) && flag;
-        short_of += !carat_json_u64(carat_json_get(results[i], "shots"), "", 0, CARAT_MMLU_SHOTS - 1, &shots,
-                                    NULL);
+        c.errata += carat_json_get(results[i], "errata") != NULL;
+        c.official |= !carat_json_flag(carat_json_get(results[i], "official_fallback"), "", &flag, NULL);
+        c.guesses |= flag;
+        c.fewer += !carat_json_u64(carat_json_get(results[i], "shots"), "", 0, CARAT_MMLU_SHOTS - 1, &shots,
+                                   NULL);
     }
     if (!st && count)
-        st = measure(row, count, guesses, out, err);
+        st = measure(row, count, &c, out, err);
     carat_free(row);
     if (!st)
-        carat_mmlu_note(state, (carat_mmlu_counts){errata, short_of, guesses}, out->note, sizeof out->note);
+        carat_mmlu_note(state, c, out->note, sizeof out->note);
     return st;
 }

@@ -12,6 +12,7 @@
 #include "eval/suites/mrcr.h"
 #include "eval/suite.h"
 #include "runtime/base/file.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/mem.h"
 
 enum { LABEL = 48, SMALLEST = 4096, NEW_TOKENS = 4096, MAX_FILES = 256, DEPTH = 4 };
@@ -37,6 +38,8 @@ typedef struct mrcr {
     carat_table table;
     uint32_t table_file, table_row;
     carat_str row;
+    carat_sha256 *hash; /* of all rows, while they are read the first time */
+    char sha256[65];
 } mrcr;
 
 static void close_suite(void *state)
@@ -200,6 +203,7 @@ static carat_status index_file(mrcr *m, uint32_t file, size_t limit, carat_err *
     carat_json *row;
     carat_status st = open_table(m, file, err);
     while (!st && (!limit || m->n < limit) && !(st = next_row(m, &row, err)) && row) {
+        carat_sha256_add(m->hash, m->row.data, m->row.len + 1);
         item it = {.file = file, .row = m->table_row - 1};
         snprintf(it.id, sizeof it.id, "%" PRIu32 "-%" PRIu32, file, it.row);
         st = carat_grow((void **)&m->item, &m->cap, m->n + 1, sizeof it, err);
@@ -270,9 +274,13 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
     m->row = (carat_str)CARAT_STR_INIT;
     carat_status st = choose(e, m, err);
     if (!st)
+        st = carat_sha256_open(&m->hash, err);
+    if (!st)
         st = find_files(m, e->data ? e->data : "sample:mrcr", 0, err);
     for (uint32_t f = 0; !st && f < m->files && (!e->limit || m->n < e->limit); f++)
         st = index_file(m, f, e->limit, err);
+    if (m->hash)
+        carat_sha256_finish(m->hash, m->sha256);
     if (!st && !m->n)
         st = carat_fail(err, CARAT_EFORMAT, "%s: no conversations", e->data ? e->data : "sample:mrcr");
     if (st) {
@@ -281,6 +289,19 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
     }
     *state = m;
     *items = m->n;
+    return CARAT_OK;
+}
+
+static carat_status pin(const void *state, carat_jw *w, carat_err *err)
+{
+    const mrcr *m = state;
+    (void)err;
+    carat_jw_key(w, "similarity");
+    carat_jw_text(w, m->rules == CARAT_MRCR_NO_AUTOJUNK ? "difflib, autojunk off" : "difflib, autojunk on");
+    carat_jw_key(w, "buckets");
+    carat_jw_text(w, m->model && m->model->tokenizer ? "tokens of this model" : "characters / 4");
+    carat_jw_key(w, "rows_sha256");
+    carat_jw_text(w, m->sha256);
     return CARAT_OK;
 }
 
@@ -381,6 +402,7 @@ const carat_suite carat_suite_mrcr = {
     .metric = "score",
     .variants = CARAT_MRCR_VARIANTS,
     .open = open_suite,
+    .pin = pin,
     .describe = describe,
     .question = question,
     .grade = grade,

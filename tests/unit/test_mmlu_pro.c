@@ -162,13 +162,13 @@ static void marks(void **state)
     assert_int_equal(suite->question(s, 0, &q, NULL), CARAT_OK);
     assert_int_equal(marked(s, 0, "The answer is (B).", &r).outcome, CARAT_RIGHT);
     assert_string_equal(r.data, "{\"pred\": \"B\", \"level\": 1, \"answer\": \"B\", \"answer_index\": 0, "
-                                "\"n_options\": 2, \"shots\": 1, "
+                                "\"n_options\": 2, \"shots\": 1, \"official_fallback\": false, "
                                 "\"errata\": \"answer and answer_index disagree; the letter counts\"}");
     assert_int_equal(marked(s, 0, "The answer is (A).", &r).outcome, CARAT_WRONG);
     assert_int_equal(marked(s, 1, "Answer: B", &r).outcome, CARAT_RIGHT);
     assert_int_equal(marked(s, 1, "no idea", &r).outcome, CARAT_UNPARSED);
     assert_string_equal(r.data, "{\"pred\": null, \"level\": 0, \"answer\": \"B\", \"answer_index\": 1, "
-                                "\"n_options\": 2, \"shots\": 0}");
+                                "\"n_options\": 2, \"shots\": 0, \"official_fallback\": false}");
     suite->close(s);
     e.variant = "lm-eval";
     s = opened(&e, &n);
@@ -332,7 +332,7 @@ static carat_status add_reply(void *ctx, const carat_json *row, const carat_str 
     carat_str_printf(
         &s,
         "{\"item\": %u, \"groups\": {\"category\": \"%s\"}, \"outcome\": \"%s\", \"n_options\": %u, "
-        "\"answer_index\": %u, \"level\": %u}",
+        "\"answer_index\": %u, \"level\": %u, \"official_fallback\": false}",
         (unsigned)id, category,
         !pred              ? "unparsed"
         : *pred == *answer ? "right"
