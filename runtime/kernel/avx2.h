@@ -4,13 +4,15 @@
 
 #include "runtime/kernel/kernel.h"
 
-/* avx2_act.c, avx2_qdot.c, avx2_quad.c, avx2_panel.c, avx2_dot.c */
+/* avx2_act.c, avx2_qdot.c, avx2_quad.c, avx2_bytes.c, avx2_panel.c, avx2_dot.c */
 void carat_avx2_quantize(const float *x, carat_act *act, size_t t);
 void carat_avx2_qdot(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t n,
                      float *y, size_t ldy);
-/* qdot for two to four tokens of 4-bit weights in groups of 32; false: the weight or the tokens are others. */
+/* qdot for two to four tokens of 4-bit weights in groups of 32, and of 8-bit weights; false: the weight or the tokens are others. */
 bool carat_avx2_quad(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t n,
                      float *y, size_t ldy);
+bool carat_avx2_bytes(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t n,
+                      float *y, size_t ldy);
 void carat_avx2_qpanel(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t t1,
                        float *y, size_t ldy, void *scratch);
 void carat_avx2_fdot(const carat_weight *w, size_t r0, size_t r1, const float *x, size_t ldx, size_t n,

@@ -30,33 +30,12 @@ static inline __m256i load(const void *p)
 
 /* ---- sums of lanes, rows side by side ------------------------------------------------------------------------- */
 
-static inline __m256i half_tree_16(const __m256i v[4])
-{
-    __m256i ab = _mm256_add_epi16(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
-    __m256i cd = _mm256_add_epi16(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
-    return _mm256_add_epi16(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
-}
-
-static inline __m256i half_tree_32(const __m256i v[4])
-{
-    __m256i ab = _mm256_add_epi32(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
-    __m256i cd = _mm256_add_epi32(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
-    return _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
-}
-
 /* Lane i: the sum of the eight lanes of v[i]. */
 static inline __m256i tree_32(const __m256i v[ROWS])
 {
-    __m256i abcd = half_tree_32(v), efgh = half_tree_32(v + 4);
+    __m256i abcd = carat_half_tree_32(v), efgh = carat_half_tree_32(v + 4);
     return _mm256_add_epi32(_mm256_permute2x128_si256(abcd, efgh, 0x20),
                             _mm256_permute2x128_si256(abcd, efgh, 0x31));
-}
-
-/* acc + isum * (wscale * xscale). */
-static inline __m256 add_group(__m256 acc, __m256i isum, const float *wscale, float xscale)
-{
-    __m256 scale = _mm256_mul_ps(_mm256_loadu_ps(wscale), _mm256_set1_ps(xscale));
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), scale, acc);
 }
 
 /* ---- 4 bits, groups of 32 --------------------------------------------------------------------------------------- */
@@ -84,15 +63,10 @@ static inline __m256i nibbles(__m256i bytes, split x)
 static inline void sum_pair(const __m256i v[ROWS], __m256i *first, __m256i *second)
 {
     const __m256i one = _mm256_set1_epi16(1);
-    __m256i abcd = _mm256_madd_epi16(half_tree_16(v), one),
-            efgh = _mm256_madd_epi16(half_tree_16(v + 4), one);
+    __m256i abcd = _mm256_madd_epi16(carat_half_tree_16(v), one),
+            efgh = _mm256_madd_epi16(carat_half_tree_16(v + 4), one);
     *first = _mm256_permute2x128_si256(abcd, efgh, 0x20);
     *second = _mm256_permute2x128_si256(abcd, efgh, 0x31);
-}
-
-static inline __m256i less_offset(__m256i isum, const int32_t *xsum)
-{
-    return _mm256_sub_epi32(isum, _mm256_slli_epi32(_mm256_set1_epi32(*xsum), 3));
 }
 
 /* One token's activations. */
@@ -116,8 +90,8 @@ static inline __m256 u4_pair(carat_rows8 r, const u4_token *x, size_t g, const f
     for (size_t j = 0; j < ROWS; j++)
         v[j] = nibbles(load(carat_row_at(r, j, 16 * g)), s);
     sum_pair(v, &first, &second);
-    acc = add_group(acc, less_offset(first, x->sum + g), wscale, x->scale[g]);
-    return add_group(acc, less_offset(second, x->sum + g + 1), wscale + ROWS, x->scale[g + 1]);
+    acc = carat_add_group(acc, carat_less_offset(first, x->sum + g), wscale, x->scale[g]);
+    return carat_add_group(acc, carat_less_offset(second, x->sum + g + 1), wscale + ROWS, x->scale[g + 1]);
 }
 
 /* Groups [g, g + n) of one token. */
@@ -136,7 +110,7 @@ static inline __m256 u4_groups(carat_rows8 r, const u4_token *x, size_t g, size_
         v[j] = nibbles(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)p)), s);
     }
     sum_pair(v, &first, &second);
-    return add_group(acc, less_offset(first, x->sum + g + i), wscale + i * ROWS, x->scale[g + i]);
+    return carat_add_group(acc, carat_less_offset(first, x->sum + g + i), wscale + i * ROWS, x->scale[g + i]);
 }
 
 static void block_u4_g32(const block *b, __m256 acc[TOKENS])
@@ -214,7 +188,7 @@ static inline __m256i group_sums(carat_code code, const block *b, carat_rows8 r,
     if (c < end)
         add_step(code, r, c / per_byte, (end - c + per_byte - 1) / per_byte, q + c, v);
     __m256i sum = tree_32(v);
-    return code == CARAT_CODE_U4 ? less_offset(sum, x->sum + t * x->groups + g) : sum;
+    return code == CARAT_CODE_U4 ? carat_less_offset(sum, x->sum + t * x->groups + g) : sum;
 }
 
 static inline __attribute__((always_inline)) void block_wide(carat_code code, const block *b,
@@ -230,8 +204,8 @@ static inline __attribute__((always_inline)) void block_wide(carat_code code, co
             carat_avx2_scales(b->w, b->rows, g0, per_channel ? SCALES : n, wscale, ROWS);
         for (size_t i = 0; i < b->n; i++)
             for (size_t g = 0; g < n; g++)
-                acc[i] = add_group(acc[i], group_sums(code, b, r, b->t0 + i, g0 + g), wscale + g * ROWS,
-                                   b->x->scale[(b->t0 + i) * groups + g0 + g]);
+                acc[i] = carat_add_group(acc[i], group_sums(code, b, r, b->t0 + i, g0 + g), wscale + g * ROWS,
+                                         b->x->scale[(b->t0 + i) * groups + g0 + g]);
     }
 }
 
@@ -284,7 +258,7 @@ void carat_avx2_qdot(const carat_weight *w, size_t r0, size_t r1, const carat_ac
 {
     block_fn *fn = block_for(w->format->code, x->form.group);
     size_t step = (r1 - r0) / ROWS, odd = (r1 - r0) % ROWS;
-    if (carat_avx2_quad(w, r0, r1, x, t0, n, y, ldy))
+    if (carat_avx2_quad(w, r0, r1, x, t0, n, y, ldy) || carat_avx2_bytes(w, r0, r1, x, t0, n, y, ldy))
         return;
     if (!fn || r1 < ROWS) {
         carat_ref_qdot(w, r0, r1, x, t0, n, y, ldy);

@@ -13,9 +13,8 @@ enum {
     ROWS = 8,
     TOKENS = 4,
     COLUMNS = 32, /* of a group */
-    GROUP_BYTES = COLUMNS / 2,
-    SCALES = 8, /* groups whose scales are brought into order at once */
-    AHEAD = 512 /* bytes of a row that are asked for early */
+    SCALES = 8,   /* groups whose scales are brought into order at once */
+    AHEAD = 512   /* bytes of a row that are asked for early */
 };
 
 typedef struct quad {
@@ -49,14 +48,17 @@ static inline void gather(const carat_rows8 *r, size_t at, __m256i d[4])
     d[3] = _mm256_unpackhi_epi64(e, f);
 }
 
-/* Asks for codes that come AHEAD bytes later, at the end of rows for those of the rows that follow the combs. */
-static inline void fetch_codes(const carat_rows8 *r, size_t combs, size_t row_bytes, size_t at, size_t bytes)
+/* Asks for 128 bytes of row i that come AHEAD bytes later, at the end of rows for those of the rows that follow the combs: the processor's
+ * own prefetchers do not follow so many rows. One row at a time: many requests at once would wait for each other. */
+static inline __attribute__((always_inline)) void fetch_codes(const quad *q, size_t combs, size_t i,
+                                                              size_t at)
 {
-    for (size_t j = at + AHEAD; j < at + AHEAD + bytes; j += 64) {
-        size_t skip = j < row_bytes ? 0 : (combs - 1) * row_bytes;
-        for (size_t c = 0; c < combs; c++)
-            for (size_t i = 0; i < ROWS; i++)
-                _mm_prefetch((const char *)carat_row_at(r[c], i, j + skip), _MM_HINT_T0);
+    size_t row = (size_t)q->w->row_bytes;
+    at += at + AHEAD < row ? AHEAD : AHEAD + (combs - 1) * row;
+    for (size_t c = 0; c < combs; c++) {
+        const char *p = (const char *)q->r[c].top + i * q->r[c].step + at;
+        _mm_prefetch(p, _MM_HINT_T0);
+        _mm_prefetch(p + 64, _MM_HINT_T0);
     }
 }
 
@@ -111,13 +113,11 @@ static inline __attribute__((always_inline)) void run(const quad *q, size_t comb
 
 /* Group g: acc[t][c] += isum * (wscale * xscale). wscale: [combs][SCALES][ROWS], at this group. */
 static inline __attribute__((always_inline)) void group(const quad *q, size_t combs, size_t n, size_t g,
-                                                        const float *wscale, __m256 acc[TOKENS][2])
+                                                        const float *wscale, const int8_t *const x[TOKENS],
+                                                        __m256 acc[TOKENS][2])
 {
     const __m256i one = _mm256_set1_epi16(1);
     __m256i sum[TOKENS][2];
-    const int8_t *x[TOKENS];
-    for (size_t t = 0; t < n; t++)
-        x[t] = q->x->q + (q->t0 + t) * q->x->ldq;
     run(q, combs, n, g * COLUMNS, x, sum);
 #pragma GCC unroll 4
     for (size_t t = 0; t < n; t++) {
@@ -140,17 +140,28 @@ static inline __attribute__((always_inline)) void rows(const quad *q, size_t com
 {
     float wscale[2][SCALES * ROWS];
     __m256 acc[TOKENS][2];
-    size_t groups = q->x->groups, row_bytes = (size_t)q->w->row_bytes;
-    for (size_t t = 0; t < n; t++)
+    size_t groups = q->x->groups;
+    const carat_rows8 scale[2] = {carat_scales_of(q->w, q->rows),
+                                  carat_scales_of(q->w, (carat_comb){q->rows.first + 1, q->rows.step})};
+    const int8_t *x[TOKENS];
+    for (size_t t = 0; t < n; t++) {
+        x[t] = q->x->q + (q->t0 + t) * q->x->ldq;
         acc[t][0] = acc[t][1] = _mm256_setzero_ps();
+    }
     fetch_scales(q, combs);
     for (size_t g0 = 0; g0 < groups; g0 += SCALES) {
         size_t end = groups - g0 < SCALES ? groups - g0 : SCALES;
-        fetch_codes(q->r, combs, row_bytes, g0 * GROUP_BYTES, end * GROUP_BYTES);
-        for (size_t c = 0; c < combs; c++)
-            carat_avx2_scales(q->w, (carat_comb){q->rows.first + c, q->rows.step}, g0, end, wscale[c], ROWS);
-        for (size_t g = 0; g < end; g++)
-            group(q, combs, n, g0 + g, wscale[0] + g * ROWS, acc);
+        if (end == SCALES && q->w->scale_dtype == CARAT_DT_BF16)
+            for (size_t c = 0; c < combs; c++)
+                carat_scales_8x8(scale[c], 2 * g0, wscale[c], ROWS);
+        else
+            for (size_t c = 0; c < combs; c++)
+                carat_avx2_scales(q->w, (carat_comb){q->rows.first + c, q->rows.step}, g0, end, wscale[c],
+                                  ROWS);
+        for (size_t g = 0; g < end; g++) {
+            fetch_codes(q, combs, g, g0 * COLUMNS / 2);
+            group(q, combs, n, g0 + g, wscale[0] + g * ROWS, x, acc);
+        }
     }
     for (size_t t = 0; t < n; t++)
         for (size_t c = 0; c < combs; c++) {

@@ -71,4 +71,32 @@ static inline __m256i carat_in_order(__m256i v)
     return v;
 }
 
+/* The sums of 32 bits of four vectors in each half, side by side, in four lanes of that half: as pairs of 16-bit sums, or whole. */
+static inline __m256i carat_half_tree_16(const __m256i v[4])
+{
+    __m256i ab = _mm256_add_epi16(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
+    __m256i cd = _mm256_add_epi16(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
+    return _mm256_add_epi16(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+}
+
+static inline __m256i carat_half_tree_32(const __m256i v[4])
+{
+    __m256i ab = _mm256_add_epi32(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
+    __m256i cd = _mm256_add_epi32(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
+    return _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+}
+
+/* acc + isum * (wscale * xscale). */
+static inline __m256 carat_add_group(__m256 acc, __m256i isum, const float *wscale, float xscale)
+{
+    __m256 scale = _mm256_mul_ps(_mm256_loadu_ps(wscale), _mm256_set1_ps(xscale));
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), scale, acc);
+}
+
+/* The sum of codes from -8 on, where codes from 0 on were summed up. */
+static inline __m256i carat_less_offset(__m256i isum, const int32_t *xsum)
+{
+    return _mm256_sub_epi32(isum, _mm256_slli_epi32(_mm256_set1_epi32(*xsum), 3));
+}
+
 #endif
