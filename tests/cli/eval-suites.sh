@@ -38,4 +38,4 @@ echo '{"question": "q", "options": ["a"], "answer": 1, "category": "c"}' >rows/v
 code $CARAT eval "$M" --suite mmlu-pro --data mmlu-pro=rows -q -o no
 code $CARAT eval "$M" --suite gsm8k --data gsm8k=rows/test.jsonl -q -o no
 code $CARAT eval "$M" --suite mrcr --data mrcr=rows/test.jsonl -q -o no
-ls no 2>/dev/null
+[ ! -e no ]
