@@ -48,10 +48,11 @@ static carat_status check_margins(const struct args *a, carat_err *err)
     return st;
 }
 
-/* In the unit of the metric. A margin on perplexity is relative: 0.01 is one percent. */
+/* In the unit of the metric. A margin on perplexity is relative: 0.01 is one percent. Thousands of tokens find the least change of a
+ * last digit: theirs is not 0. */
 static double margin_of(const struct args *a, const carat_paired_series *s)
 {
-    double margin = 0, x = 0;
+    double margin = s->scores ? 0 : 0.001, x = 0;
     size_t len = strlen(s->suite);
     bool own = false;
     for (size_t i = 0; i < a->margin.n; i++) {
@@ -177,7 +178,7 @@ static int run(const void *args, carat_err *err)
 #define AT(field) offsetof(struct args, field)
 static const carat_opt options[] = {
     {"margin", 0, CARAT_OPT_LIST, AT(margin), "X|SUITE=X",
-     "up to X is the same: 0.01 = a point of a score, 1 % of perplexity, 0.01 nats of KLD"},
+     "up to X is the same: a share of a score or perplexity, nats of KLD (0; tokens: 0.001)"},
     {"any-prompt", 0, CARAT_OPT_FLAG, AT(any_prompt), NULL,
      "also compare items that were asked with other prompts"},
     {0},
@@ -187,27 +188,26 @@ const carat_cmd carat_cmd_compare = {
     .name = "compare",
     .summary = "two runs item by item: better, worse, same or inconclusive",
     .usage = "RUN_A RUN_B [options]",
-    .detail = "Items are paired by id; only pairs that both runs measured count. Of each suite and each of "
-              "its groups (categories,\n"
-              "lengths) it prints the difference B - A with its 95 % interval and a verdict:\n"
-              "  same          the whole interval lies within +- margin (0 unless --margin is given), or no "
-              "pair differs\n"
+    .detail = "Items are paired by id; only pairs that both runs measured count. Of each suite and\n"
+              "each of its groups (categories, lengths) it prints the difference B - A with its 95\n"
+              "% interval and a verdict:\n"
+              "  same          the whole interval lies within +- margin, or no pair differs\n"
               "  worse, better the adjusted p value is at most 0.05 and 0 is outside the interval\n"
-              "  inconclusive  neither: \"detectable\" is the least true difference that these items find "
-              "with 80 % power\n"
-              "Intervals: at each end the wider of a paired bootstrap over clusters (10,000 draws, fixed by "
-              "--seed) and of Student's t\n"
-              "over clusters; with scores two made-up items, half of each outcome, are counted (Agresti and "
-              "Min 2005), so that a few\n"
-              "items that all agree do not claim certainty. p values: McNemar's exact test where scores are "
-              "0 and 1 and items\n"
-              "independent, else t over clusters; adjusted by Holm's method, over all suites for the lines "
-              "\"all\", over its values for\n"
-              "each group. Tokens of perplexity and kld are paired one by one, in clusters of 64.\n"
-              "The verdict of the whole looks at the lines \"all\": worse if one is worse, else inconclusive "
-              "if one is.\n"
-              "Exit code 1 if it is worse, else 0: inconclusive too. `carat gate` passes only what was shown "
-              "to be good enough.",
+              "  inconclusive  neither: \"detectable\" is the least true difference that these\n"
+              "                items find with 80 % power\n"
+              "Intervals: at each end the wider of a paired bootstrap over clusters (10,000 draws,\n"
+              "fixed by --seed) and of Student's t over clusters. With scores two made-up items,\n"
+              "half of each outcome, are counted (Agresti and Min 2005), so that a few items that\n"
+              "all agree do not claim certainty.\n"
+              "p values: McNemar's exact test where scores are 0 and 1 and items independent, else\n"
+              "t over clusters; adjusted by Holm's method, over all suites for the lines \"all\",\n"
+              "over its values for each group.\n"
+              "Tokens of perplexity and kld are paired one by one, in clusters of 64. A group of\n"
+              "fewer than 20 clusters counts its items as independent, its error widened as much as\n"
+              "clusters widen that of the whole suite.\n"
+              "The verdict of the whole looks at the lines \"all\": worse if one is worse, else\n"
+              "inconclusive if one is. Exit code 1 if it is worse, else 0: inconclusive too. `carat\n"
+              "gate` passes only what was shown to be good enough.",
     .example = "$ carat compare run-bf16 run-int4 --margin 0.01 --margin kld=0.05",
     .options = options,
     .args_size = sizeof(struct args),

@@ -45,8 +45,28 @@ static carat_status judge_family(carat_compare_row *row, size_t n, bool smaller,
 
 /* ---- groups -------------------------------------------------------------------------------------------------- */
 
+/* Of a group with few clusters: see CARAT_FEW_CLUSTERS. */
+static carat_status few_clusters(const carat_paired_series *s, uint32_t *cluster, size_t n, double *widen,
+                                 carat_err *err)
+{
+    size_t clusters = 0;
+    double effect;
+    for (size_t i = 0; i < n; i++)
+        clusters += i == 0 || cluster[i] != cluster[i - 1];
+    if (clusters == n || clusters >= CARAT_FEW_CLUSTERS)
+        return CARAT_OK;
+    const carat_pairs whole = {s->a, s->b, s->cluster, s->n, 0, s->scores};
+    carat_status st = carat_design_effect(&whole, &effect, err);
+    if (st || isnan(effect))
+        return st;
+    for (size_t i = 0; i < n; i++)
+        cluster[i] = (uint32_t)i;
+    *widen = effect > 1 ? sqrt(effect) : 1;
+    return CARAT_OK;
+}
+
 carat_status carat_series_part(const carat_paired_series *s, const carat_series_key *key, uint32_t value,
-                               carat_pairs *out, carat_err *err)
+                               carat_pairs *out, double *widen, carat_err *err)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++)
@@ -54,10 +74,12 @@ carat_status carat_series_part(const carat_paired_series *s, const carat_series_
     double *a = carat_alloc(n, sizeof *a, err), *b = carat_alloc(n, sizeof *b, err);
     uint32_t *cluster = carat_alloc(n, sizeof *cluster, err);
     *out = (carat_pairs){a, b, cluster, n, 0, s->scores};
+    *widen = 1;
     if (!a || !b || !cluster) {
         carat_free(a);
         carat_free(b);
         carat_free(cluster);
+        *out = (carat_pairs){0};
         return CARAT_ENOMEM;
     }
     for (size_t i = 0, k = 0; i < s->n; i++)
@@ -66,19 +88,19 @@ carat_status carat_series_part(const carat_paired_series *s, const carat_series_
             b[k] = s->b[i];
             cluster[k++] = s->cluster[i];
         }
-    return CARAT_OK;
+    return key->of ? few_clusters(s, cluster, n, widen, err) : CARAT_OK;
 }
 
 static carat_status compare_part(const carat_paired_series *s, const carat_series_key *key, uint32_t value,
                                  uint64_t seed, carat_compare_row *out, carat_err *err)
 {
-    carat_pairs part;
-    carat_status st = carat_series_part(s, key, value, &part, err);
-    if (st)
-        return st;
-    part.seed = seed;
+    carat_pairs part = {0};
+    double widen;
     *out = (carat_compare_row){.key = key->name, .value = key->value[value]};
-    st = carat_estimate_difference(&part, &out->d, err);
+    carat_status st = carat_series_part(s, key, value, &part, &widen, err);
+    part.seed = seed;
+    if (!st && !(st = carat_estimate_difference(&part, &out->d, err)))
+        carat_difference_widen(&out->d, widen);
     carat_free((void *)part.a);
     carat_free((void *)part.b);
     carat_free((void *)part.cluster);

@@ -39,8 +39,11 @@ void carat_compare_close(carat_comparison *c);
 /* Verdicts over all items: the metrics of all suites are one family. The verdict of the whole: worse if any is, else inconclusive if any
  * is, else better if any is, else same. */
 carat_status carat_compare_judge(carat_comparison *list, size_t n, carat_change *whole, carat_err *err);
-/* How much of a series is one group: the items of key[k] with that value; a key without `of` is all of them. Arrays are the caller's (carat_free); clusters stay in order. */
+/* The pairs of a group: the items of `key` with that value; all items where the key has no `of`. Arrays are the caller's
+ * (carat_free). A group of fewer than CARAT_FEW_CLUSTERS clusters tells too little about how they scatter: there each item is its own
+ * cluster, and errors are to be multiplied by *widen, the square root of the design effect of the whole series (1 at least). */
+enum { CARAT_FEW_CLUSTERS = 20 };
 carat_status carat_series_part(const carat_paired_series *s, const carat_series_key *key, uint32_t value,
-                               carat_pairs *out, carat_err *err);
+                               carat_pairs *out, double *widen, carat_err *err);
 
 #endif

@@ -61,7 +61,7 @@ static void put_power(const carat_difference *d, carat_str *out)
 
 static void put_perplexity(const carat_difference *d, carat_str *out)
 {
-    carat_str_printf(out, "  perplexity %.5g -> %.5g: times %.5g [%.5g, %.5g]\n", exp(d->a), exp(d->b),
+    carat_str_printf(out, "  perplexity %.5g -> %.5g: times %.7g [%.7g, %.7g]\n", exp(d->a), exp(d->b),
                      exp(d->value), exp(d->low), exp(d->high));
 }
 

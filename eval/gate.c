@@ -83,25 +83,29 @@ static carat_status find_series(const carat_rule *r, const carat_match *m, carat
                       r->suite, name ? name : "metric", had[0] ? had : "none");
 }
 
-/* The pairs that the rule is about: copies, to be freed with free_pairs. */
-static carat_status pick_pairs(const carat_rule *r, const carat_paired_series *s, uint64_t seed,
-                               carat_pairs *out, carat_err *err)
+/* The pairs that the rule is about (carat_series_part), to be freed with free_pairs. */
+struct part {
+    carat_pairs pairs;
+    double widen;
+};
+
+static carat_status pick_pairs(const struct gate *g, const carat_rule *r, const carat_paired_series *s,
+                               struct part *out, carat_err *err)
 {
     static const carat_series_key whole = {0};
-    carat_status st = CARAT_OK;
-    if (!r->key) {
-        st = carat_series_part(s, &whole, 0, out, err);
-        out->seed = seed;
-        return st;
-    }
-    for (size_t k = 0; k < s->n_keys; k++)
-        for (uint32_t v = 0; v < s->key[k].n_values; v++)
-            if (strcmp(s->key[k].name, r->key) == 0 && strcmp(s->key[k].value[v], r->value) == 0) {
-                st = carat_series_part(s, &s->key[k], v, out, err);
-                out->seed = seed;
-                return st;
+    const carat_series_key *key = r->key ? NULL : &whole;
+    uint32_t value = 0;
+    for (size_t k = 0; k < s->n_keys && !key; k++)
+        for (value = 0; value < s->key[k].n_values; value++)
+            if (strcmp(s->key[k].name, r->key) == 0 && strcmp(s->key[k].value[value], r->value) == 0) {
+                key = &s->key[k];
+                break;
             }
-    return carat_fail(err, CARAT_EFORMAT, "%s has no group %.40s = %.60s", r->suite, r->key, r->value);
+    if (!key)
+        return carat_fail(err, CARAT_EFORMAT, "%s has no group %.40s = %.60s", r->suite, r->key, r->value);
+    carat_status st = carat_series_part(s, key, value, &out->pairs, &out->widen, err);
+    out->pairs.seed = g->seed;
+    return st;
 }
 
 static void free_pairs(carat_pairs *p)
@@ -111,15 +115,15 @@ static void free_pairs(carat_pairs *p)
     carat_free((void *)p->cluster);
 }
 
-static carat_status hold_recovery(const carat_pairs *p, carat_gate_line *l, carat_err *err)
+static carat_status hold_recovery(const struct part *p, carat_gate_line *l, carat_err *err)
 {
     carat_estimate e;
-    carat_status st = carat_estimate_ratio(p, &e, err);
+    carat_status st = carat_estimate_ratio(&p->pairs, &e, err);
     if (st)
         return st;
     l->value = 100 * e.value;
-    l->low = 100 * e.low;
-    l->high = 100 * e.high;
+    l->low = 100 * (e.value + (e.low - e.value) * p->widen);
+    l->high = 100 * (e.value + (e.high - e.value) * p->widen);
     if (isnan(e.value))
         snprintf(l->why, sizeof l->why, "the baseline scores 0");
     decide(l, false, false);
@@ -127,13 +131,14 @@ static carat_status hold_recovery(const carat_pairs *p, carat_gate_line *l, cara
 }
 
 /* A loss, positive where the run is worse. Of perplexity it is relative. */
-static carat_status hold_loss(const carat_rule *r, const carat_paired_series *s, const carat_pairs *p,
+static carat_status hold_loss(const carat_rule *r, const carat_paired_series *s, const struct part *p,
                               carat_gate_line *l, carat_err *err)
 {
     carat_difference d;
-    carat_status st = carat_estimate_difference(p, &d, err);
+    carat_status st = carat_estimate_difference(&p->pairs, &d, err);
     if (st)
         return st;
+    carat_difference_widen(&d, p->widen);
 
     l->value = s->smaller ? d.value : 0 - d.value;
     l->low = s->smaller ? d.low : -d.high;
@@ -178,21 +183,21 @@ static carat_status check_paired(const struct gate *g, const carat_rule *r, cara
 {
     carat_match m;
     carat_paired_series s = {0};
-    carat_pairs p = {0};
+    struct part p = {0};
     carat_status st = carat_match_open(g->baseline, g->run, r->suite, g->any_prompt, &m, err);
     if (st)
         return st;
     if ((st = find_series(r, &m, &s, err)) || (st = check_direction(r, &s, err)) ||
-        (st = pick_pairs(r, &s, g->seed, &p, err)))
+        (st = pick_pairs(g, r, &s, &p, err)))
         goto out;
-    l->n = p.n;
+    l->n = p.pairs.n;
     st = r->check == CARAT_MIN_RECOVERY ? hold_recovery(&p, l, err) : hold_loss(r, &s, &p, l, err);
     if (st)
         goto out;
     say_needed(l);
     heed_missing(g, &m, &s, l);
 out:
-    free_pairs(&p);
+    free_pairs(&p.pairs);
     carat_paired_close(&s);
     carat_match_close(&m);
     return st;

@@ -86,14 +86,19 @@ typedef struct carat_difference {
     double a, b;                    /* means */
     double value, error, low, high; /* of b - a */
     double p;                       /* two-sided */
-    bool
-        exact; /* p is McNemar's: scores of 0 and 1, each item its own cluster; else Student's t of clusters */
+    bool binary;                    /* scores of 0 and 1 */
+    bool exact; /* p is McNemar's: binary, each item its own cluster; else Student's t of clusters */
     size_t n, clusters;
     uint64_t gained, lost; /* items where b is above a, below a */
 } carat_difference;
 carat_status carat_estimate_difference(const carat_pairs *pairs, carat_difference *out, carat_err *err);
 /* b / a of the means, linearised: error of mean(b - ratio x a), divided by a. NaN when a is 0. */
 carat_status carat_estimate_ratio(const carat_pairs *pairs, carat_estimate *out, carat_err *err);
+/* How much more the mean difference varies because items are in clusters: the square of its clustered over its plain error.
+ * NaN with fewer than two clusters, or where nothing differs. */
+carat_status carat_design_effect(const carat_pairs *pairs, double *out, carat_err *err);
+/* Error and interval times `factor` (nothing for one up to 1), and the p value that goes with them. */
+void carat_difference_widen(carat_difference *d, double factor);
 /* The power to find a difference of `size` (either way) at alpha, given how much the pairs were seen to differ. */
 double carat_difference_power(const carat_difference *d, double size, double alpha);
 /* The smallest difference found with `power`. NaN with fewer than two clusters. */

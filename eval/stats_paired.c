@@ -179,19 +179,20 @@ static double linear_error(const carat_pairs *p, const struct sums *s, double ra
 
 static void count_signs(const carat_pairs *p, const struct sums *s, carat_difference *out)
 {
-    out->exact = p->scores && s->clusters == p->n;
+    out->binary = p->scores;
     for (size_t i = 0; i < p->n; i++) {
         double a = p->a[i], b = p->b[i];
         out->gained += b > a;
         out->lost += b < a;
         if ((a != 0 && a != 1) || (b != 0 && b != 1))
-            out->exact = false;
+            out->binary = false;
     }
+    out->exact = out->binary && s->clusters == p->n;
 }
 
 carat_status carat_estimate_difference(const carat_pairs *p, carat_difference *out, carat_err *err)
 {
-    *out = (carat_difference){NAN, NAN, NAN, NAN, NAN, NAN, NAN, false, p->n, 0, 0, 0};
+    *out = (carat_difference){NAN, NAN, NAN, NAN, NAN, NAN, NAN, false, false, p->n, 0, 0, 0};
     if (!p->n)
         return CARAT_OK;
     struct sums s;
@@ -248,29 +249,60 @@ carat_status carat_estimate_ratio(const carat_pairs *p, carat_estimate *out, car
     return CARAT_OK;
 }
 
+carat_status carat_design_effect(const carat_pairs *p, double *out, carat_err *err)
+{
+    struct sums s;
+    *out = NAN;
+    carat_status st = p->n ? sums_open(p, &s, err) : CARAT_OK;
+    if (st || !p->n)
+        return st;
+    double mean = (s.total_b - s.total_a) / ((double)p->n + (p->scores ? 2 : 0)),
+           apart = p->scores ? 1 + 2 * mean * mean : 0;
+    for (size_t i = 0; i < p->n; i++)
+        apart += (p->b[i] - p->a[i] - mean) * (p->b[i] - p->a[i] - mean);
+    double made = p->scores ? 2 : 0, n = (double)p->n + made, clusters = (double)s.clusters + made;
+    if (s.clusters > 1 && apart > 0)
+        *out = spread(p, &s, 1, mean) * (clusters / (clusters - 1)) / (apart * (n / (n - 1)));
+    sums_close(&s);
+    return CARAT_OK;
+}
+
+void carat_difference_widen(carat_difference *d, double factor)
+{
+    if (!(factor > 1))
+        return;
+    d->error *= factor;
+    d->low = d->value + (d->low - d->value) * factor;
+    d->high = d->value + (d->high - d->value) * factor;
+    d->exact = false;
+    d->p = d->error > 0 ? carat_student_p(d->value / d->error, (double)d->clusters - 1) : d->p;
+}
+
 /* ---- power --------------------------------------------------------------------------------------------------- */
 
+/* Clusters may hide a difference; they cannot show one that the same pairs would not show if they were independent. */
 double carat_difference_power(const carat_difference *d, double size, double alpha)
 {
     if (d->clusters < 2)
         return NAN;
-    if (!d->exact)
-        return carat_power(size, d->error, alpha);
+    double clustered = d->exact ? 1 : carat_power(size, d->error, alpha);
+    if (!d->binary)
+        return clustered;
     /* as many items differ as did here, or as many as such a difference needs */
     double differ = fmax(size, ((double)(d->lost + d->gained) + 1) / ((double)d->n + 2));
-    return carat_mcnemar_power(d->n, (differ + size) / 2, (differ - size) / 2, alpha);
+    return fmin(clustered, carat_mcnemar_power(d->n, (differ + size) / 2, (differ - size) / 2, alpha));
 }
 
 double carat_difference_detectable(const carat_difference *d, double alpha, double power)
 {
     if (d->clusters < 2)
         return NAN;
-    if (!d->exact)
+    if (!d->binary)
         return carat_detectable(d->error, alpha, power);
     double low = 0, high = 1;
     if (carat_difference_power(d, high, alpha) < power)
         return NAN;
-    for (double guess = 2 * carat_detectable(d->error, alpha, power); high - low > 1e-3 * high;) {
+    for (double guess = 1.1 * carat_detectable(d->error, alpha, power); high - low > 1e-3 * high;) {
         double size = guess > low && guess < high ? guess : (low + high) / 2;
         guess = NAN;
         if (carat_difference_power(d, size, alpha) < power)

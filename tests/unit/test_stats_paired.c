@@ -70,10 +70,54 @@ static void power(void **state)
     near(carat_power(0, 1, 0.05), 0.05, 1e-12);
     near(carat_power(carat_detectable(2, 0.05, 0.8), 2, 0.05), 0.8, 1e-5);
     /* 12,032 questions of which 6 % flip: 0.6 points */
-    carat_difference d = {
-        .exact = true, .n = 12032, .clusters = 12032, .gained = 361, .lost = 361, .error = 0.0022345};
+    carat_difference d = {.binary = true,
+                          .exact = true,
+                          .n = 12032,
+                          .clusters = 12032,
+                          .gained = 361,
+                          .lost = 361,
+                          .error = 0.0022345};
     assert_float_equal(carat_difference_detectable(&d, 0.05, 0.8), 0.0063, 5e-5);
     near(carat_difference_power(&d, carat_difference_detectable(&d, 0.05, 0.8), 0.05), 0.8, 2e-3);
+}
+
+/* Eight items that all agree, in two clusters: neither way of counting sees a difference of two points. */
+static void power_of_agreement(void **state)
+{
+    (void)state;
+    carat_difference d = {.binary = true, .n = 8, .clusters = 2, .error = 0.01};
+    assert_true(carat_difference_power(&d, 0.02, 0.05) < 0.01);
+    assert_true(carat_difference_detectable(&d, 0.05, 0.8) > 0.5);
+    d = (carat_difference){.n = 8, .clusters = 1, .error = 0.01};
+    assert_true(isnan(carat_difference_power(&d, 0.02, 0.05)) &&
+                isnan(carat_difference_detectable(&d, 0.05, 0.8)));
+}
+
+/* Few clusters that agree within: the design effect is what the errors say. */
+static void design_effect(void **state)
+{
+    (void)state;
+    double a[40] = {0}, b[40], effect;
+    uint32_t own[40], four[40];
+    for (uint32_t i = 0; i < 40; i++) {
+        b[i] = i / 4 % 2;
+        own[i] = i;
+        four[i] = i / 4;
+    }
+    const carat_pairs clustered = {a, b, four, 40, 1, false}, plain = {a, b, own, 40, 1, false};
+    carat_difference c, p;
+    assert_int_equal(carat_estimate_difference(&clustered, &c, NULL), CARAT_OK);
+    assert_int_equal(carat_estimate_difference(&plain, &p, NULL), CARAT_OK);
+    assert_int_equal(carat_design_effect(&clustered, &effect, NULL), CARAT_OK);
+    near(effect, c.error * c.error / (p.error * p.error), 1e-12);
+    assert_true(effect > 4 && effect < 5);
+    carat_difference_widen(&p, sqrt(effect));
+    near(p.error, c.error, 1e-12);
+    assert_true(p.low < 0.28 && p.high > 0.72);
+    carat_design_effect(&plain, &effect, NULL);
+    near(effect, 1, 1e-12);
+    carat_design_effect(&(carat_pairs){a, a, four, 40, 1, false}, &effect, NULL);
+    assert_true(isnan(effect));
 }
 
 static carat_difference difference(const double *a, const double *b, const uint32_t *cluster, size_t n,
@@ -154,7 +198,8 @@ static void counted_draws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(distributions), cmocka_unit_test(counts),
-                                       cmocka_unit_test(power), cmocka_unit_test(paired),
+                                       cmocka_unit_test(power),         cmocka_unit_test(power_of_agreement),
+                                       cmocka_unit_test(design_effect), cmocka_unit_test(paired),
                                        cmocka_unit_test(counted_draws)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
