@@ -1,14 +1,34 @@
 # A run of questions that is killed at any moments goes on and ends with the items of an undisturbed one: none lost, none twice.
 # usage: eval_kill.sh [KILLS [SUITE...]]      12 kills by default, over all suites that ask; CARAT must name the program
 [ $# -gt 0 ] || set -- "${CARAT_KILLS:-12}"
-python3 - "$CARAT" "$ROOT/datasets/demo/model" "$@" <<'PY'
-import json, os, random, shutil, signal, subprocess, sys, time
-carat, model, kills, only = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+python3 - "$CARAT" "$ROOT" "$@" <<'PY'
+import atexit, json, os, random, shutil, signal, subprocess, sys, time
+carat, root, kills, only = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+model = root + "/datasets/demo/model"
 r = random.Random(11)
 TIMES = "wait_s", "first_s", "seconds", "cached_tokens"  # what a kill may change
 
+# The demo model writes no programs; a server does, so that answers wait for their graders when the kill comes.
+PROGRAM = """```python
+import time
+a, b = input(), input()
+time.sleep(0.1)
+print(int(a) + int(b) if b.lstrip("-").isdigit() else a.count(b))
+```"""
+stub = subprocess.Popen([sys.executable, f"{root}/tests/support/openai_stub.py", "--port-file", "port", "--reply", PROGRAM])
+atexit.register(stub.kill)
+deadline = time.time() + 60
+while not os.path.exists("port") and time.time() < deadline:
+    time.sleep(0.05)
+with open("port", encoding="utf-8") as f:
+    server = ["--endpoint", f"http://127.0.0.1:{f.read()}/v1", "--model", "stub", "--parallel", "3"]
+unsafe = []
+
 def command(suite, run):
-    return [carat, "eval", model, "--suite", suite, "--limit", "8", "--max-tokens", "40", "-t", "1", "-q", "-o", run]
+    which = [*server, *unsafe] if suite == "livecodebench" else [model, "--max-tokens", "40"]
+    threads = "2" if suite == "livecodebench" else "1"
+    return [carat, "eval", *which, "--suite", suite, "--limit", "8", "-t", threads, "-q", "-o", run]
 
 def items(run):
     with open(f"{run}/items.jsonl", encoding="utf-8") as f:
@@ -22,6 +42,9 @@ def report(run):
 def undisturbed(suite):
     start = time.time()
     p = subprocess.run(command(suite, "whole-" + suite), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if p.returncode and "sandbox" in p.stderr and not unsafe:
+        unsafe.append("--unsafe-no-sandbox")  # the program above does no harm
+        return undisturbed(suite)
     assert p.returncode in (0, 5), (suite, p.returncode, p.stderr)
     return time.time() - start, p.returncode
 
@@ -58,4 +81,5 @@ if len(sys.argv) > 4 or kills > 12:
     print(*(f"{n} kills of {s}" for s, n in done.items()), sep="\n")
 assert sum(done.values()) >= kills and all(done.values())
 print("resumed")
+
 PY
