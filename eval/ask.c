@@ -305,8 +305,12 @@ static carat_status mark_kept(asking *r, carat_err *err)
             continue;
         if ((a->again || carat_mark_waits(a->results[i])) && carat_mark_reply(a->results[i], &answer))
             st = r->n_graders ? wait_for_grader(r, i, &answer, err) : mark(r, i, &answer, err);
-        else if (!(st = carat_mark_read(a->results[i], &m, err)) && !m.fault)
+        else if (!(st = carat_mark_read(a->results[i], &m, err)) && !m.fault) {
+            pthread_mutex_lock(&r->lock);
             count(r, &m);
+            r->bar.before++;
+            pthread_mutex_unlock(&r->lock);
+        }
     }
     return st;
 }
@@ -333,8 +337,6 @@ carat_status carat_ask(const carat_asked *a, carat_err *err)
     carat_status st = open_graders(r, err);
     if (!st)
         st = mark_kept(r, err);
-    for (size_t k = 0; k <= CARAT_NOT_MEASURED; k++)
-        r->bar.before += r->count[k];
     if (!st && !a->again)
         st = b->ask(b->self, &questions, a->parallel, err);
     if (st)
