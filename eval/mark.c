@@ -174,12 +174,6 @@ carat_status carat_mark_read(const carat_json *record, carat_mark *out, carat_er
     return CARAT_OK;
 }
 
-bool carat_mark_waits(const carat_json *record)
-{
-    const char *fault = text_of(record, "fault");
-    return fault && strcmp(fault, waiting) == 0;
-}
-
 static uint64_t count_of(const carat_json *record, const char *key)
 {
     uint64_t n = 0;
@@ -222,4 +216,10 @@ bool carat_mark_reply(const carat_json *record, carat_answer *out)
         a.content = a.raw;
     *out = a;
     return a.raw && a.finish && strcmp(a.finish, "error") != 0;
+}
+
+bool carat_mark_waits(const carat_json *record)
+{
+    carat_answer a;
+    return text_of(record, "fault") && carat_mark_reply(record, &a);
 }

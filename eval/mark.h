@@ -28,7 +28,7 @@ carat_status carat_mark_later(const carat_suite *s, const void *state, size_t i,
 carat_status carat_mark_read(const carat_json *record, carat_mark *out, carat_err *err);
 /* The answer in a record, for marking it again; false where there is none, so that it has to be asked for. */
 bool carat_mark_reply(const carat_json *record, carat_answer *out);
-/* Does a record wait for its mark only? */
+/* Is it only the mark that is missing? So it is where a run was killed before a slow suite had marked, or the grader itself failed. */
 bool carat_mark_waits(const carat_json *record);
 
 #endif
