@@ -9,16 +9,16 @@
 
 #include "eval/suites/mmlu_pro.h"
 
-enum { WINDOW = 4096, NEW_PLAIN = 2048, NEW_API = 4000, SEAM = 64 /* tokens */ };
+enum { PROMPT = 4096 - 2048, NEW_PLAIN = 2048, NEW_API = 4000, SEAM = 64 /* tokens */ };
 
 typedef struct mmlu {
     carat_mmlu_data data;
     carat_mmlu_style style;
     carat_mmlu_rules rules;
     carat_backend *model;
-    size_t window, max_new; /* tokens; local's prompts lose examples until both fit */
-    char **asked;           /* [n]: the prompt given out, until it is released */
-    uint8_t *shots;         /* [n]: examples in it */
+    size_t room, max_new; /* tokens; local's prompts lose examples until they are shorter than room */
+    char **asked;         /* [n]: the prompt given out, until it is released */
+    uint8_t *shots;       /* [n]: examples in it */
     uint32_t (
         *tokens)[CARAT_MMLU_SHOTS + 1]; /* [category][k]: of header and k examples; 0: not counted yet */
     size_t n;
@@ -68,12 +68,14 @@ static carat_status choose(const carat_eval *e, mmlu *m, carat_err *err)
             "mmlu-pro's %s variant is plain text, which has no thoughts; --variant api or lm-eval-chat has",
             variants[v]);
     size_t context = m->model ? m->model->context : 0;
-    m->window = context && context < WINDOW ? context : WINDOW;
     m->max_new = v == CARAT_MMLU_API ? NEW_API : NEW_PLAIN;
     if (context && m->max_new > context / 2)
         m->max_new = context / 2;
     if (e->max_new)
         m->max_new = e->max_new;
+    m->room = context && context < PROMPT + m->max_new
+                  ? context - (m->max_new < context ? m->max_new : context)
+                  : PROMPT;
     return CARAT_OK;
 }
 
@@ -96,6 +98,9 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
     m->n = m->data.n;
     *state = m;
     *items = e->limit && e->limit < m->n ? e->limit : m->n;
+    for (size_t i = 0; i < *items;
+         i++) /* a limit takes rows of all categories, as many of each as its share is */
+        m->data.row[i] = m->data.row[i * m->n / *items];
     return CARAT_OK;
 }
 
@@ -148,20 +153,20 @@ static carat_status shared_tokens(mmlu *m, uint32_t category, uint32_t k, const 
     return CARAT_OK;
 }
 
-/* Are BOS, prompt and max_new within the window? own: bytes of the question at the end, and their tokens, which with those of the
+/* Are BOS and prompt shorter than the room for them? own: bytes of the question at the end, and their tokens, which with those of the
  * examples add up to the prompt's but for the seam; where that could decide, the prompt is counted as a whole. */
 static carat_status fits(mmlu *m, uint32_t category, uint32_t k, const carat_str *prompt, const size_t own[2],
                          bool *out, carat_err *err)
 {
-    size_t most = m->window > m->max_new ? m->window - m->max_new : 0, n;
+    size_t n;
     size_t bos = m->model->bos >= 0;
     carat_status st = shared_tokens(m, category, k, prompt, own[0], &n, err);
     n += own[1] + bos;
-    if (!st && n + SEAM > most && n < most + SEAM) {
+    if (!st && n + SEAM > m->room && n < m->room + SEAM) {
         st = count_tokens(m, prompt->data, prompt->len, &n, err);
         n += bos;
     }
-    *out = n < most;
+    *out = n < m->room;
     return st;
 }
 
@@ -169,8 +174,9 @@ static carat_status fits(mmlu *m, uint32_t category, uint32_t k, const carat_str
 static carat_status shorten(mmlu *m, size_t i, carat_str *prompt, carat_err *err)
 {
     const carat_mmlu_row *row = &m->data.row[i];
-    size_t most = m->window > m->max_new ? m->window - m->max_new : 0, own[2];
-    bool ok = !m->model || !m->model->tokenizer || prompt->len + 1 < most; /* a token has at least one byte */
+    size_t own[2];
+    bool ok = !m->model || !m->model->tokenizer ||
+              prompt->len + 1 < m->room; /* a token has at least one byte */
     if (ok)
         return CARAT_OK;
     own[0] = carat_mmlu_question_bytes(&m->style, row);

@@ -72,6 +72,80 @@ static void sample(void **state)
     suite->close(s);
 }
 
+/* A limit takes rows from all categories. */
+static void limited(void **state)
+{
+    (void)state;
+    carat_eval e = {.limit = 7};
+    size_t n;
+    void *s = opened(&e, &n);
+    assert_int_equal(n, 7);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(suite->describe(s, i).group[0].value,
+                                    suite->describe(s, k).group[0].value);
+    suite->close(s);
+}
+
+/* How many examples a prompt shows. */
+static int examples(const char *prompt)
+{
+    int n = 0;
+    for (const char *p = prompt; (p = strstr(p, "Question:\n")); p++)
+        n++;
+    return n - 1;
+}
+
+static size_t tokens(const carat_tokenizer *t, const carat_str *text)
+{
+    int32_t *ids;
+    size_t n;
+    assert_int_equal(carat_encode(t, text->data, text->len, 0, &ids, &n, NULL), CARAT_OK);
+    carat_release(ids);
+    return n + 1; /* BOS */
+}
+
+/* local shows as many examples as fit: prompts are counted whole here. */
+static void shortened(void **state)
+{
+    (void)state;
+    const char *root = getenv("ROOT");
+    char path[512];
+    carat_tokenizer *t;
+    carat_mmlu_data data;
+    carat_str text = CARAT_STR_INIT;
+    const carat_mmlu_style style = {CARAT_MMLU_LOCAL, false};
+    int shown[6] = {0};
+    snprintf(path, sizeof path, "%s/datasets/demo/model", root ? root : ".");
+    assert_int_equal(carat_tokenizer_open(path, &t, NULL), CARAT_OK);
+    assert_int_equal(carat_mmlu_load(NULL, &data, NULL), CARAT_OK);
+    for (size_t room = 40; room < 500; room += 7) {
+        carat_backend b = {.tokenizer = t, .bos = 2, .context = (uint32_t)room + 100};
+        carat_eval e = {.model = &b, .max_new = 100};
+        size_t n;
+        void *s = opened(&e, &n);
+        for (size_t i = 0; i < n; i += 5) {
+            carat_question q;
+            uint32_t k = 5;
+            assert_int_equal(suite->question(s, i, &q, NULL), CARAT_OK);
+            assert_int_equal(q.max_new, 100);
+            do {
+                carat_str_clear(&text);
+                carat_mmlu_prompt(&style, &data, &data.row[i], k, &text);
+            } while (tokens(t, &text) >= room && k-- > 0);
+            int got = examples(q.prompt);
+            assert_int_equal(got, k > 5 ? 0 : (int)k);
+            shown[got]++;
+        }
+        suite->close(s);
+    }
+    for (int k = 0; k < 6; k++)
+        assert_true(shown[k] > 0);
+    carat_str_free(&text);
+    carat_mmlu_unload(&data);
+    carat_tokenizer_close(t);
+}
+
 /* Writes rows as JSON lines into a new folder: test.jsonl and validation.jsonl. */
 static void folder(char *dir, const char *test, const char *validation)
 {
@@ -390,6 +464,7 @@ static void official_scores(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(python_random),  cmocka_unit_test(sample),
+                                       cmocka_unit_test(limited),        cmocka_unit_test(shortened),
                                        cmocka_unit_test(editions),       cmocka_unit_test(marks),
                                        cmocka_unit_test(refusals),       cmocka_unit_test(official_prompts),
                                        cmocka_unit_test(official_scores)};
