@@ -72,7 +72,7 @@ static void put_mark(carat_jw *w, const carat_mark *m)
 
 /* What the suite says. The members it writes are kept aside, so that nothing of a half-marked reply stays. */
 static carat_status grade(const carat_suite *s, void *state, size_t i, const carat_answer *a, carat_str *own,
-                          carat_mark *m, carat_err *why)
+                          carat_mark *m, carat_err *err)
 {
     carat_jw w = carat_jw_begin(own);
     carat_verdict v = {CARAT_WRONG, 0};
@@ -80,13 +80,13 @@ static carat_status grade(const carat_suite *s, void *state, size_t i, const car
     if (!given.content)
         given.content = "";
     carat_jw_open(&w, '{');
-    carat_status st = s->grade(state, i, &given, &w, &v, why);
+    carat_status st = s->grade(state, i, &given, &w, &v, err);
     carat_jw_close(&w);
     if (st == CARAT_ENOMEM || st == CARAT_EINTR)
         return st;
     if (st || v.outcome == CARAT_NOT_MEASURED) {
         m->outcome = CARAT_NOT_MEASURED;
-        m->fault = st ? why->text : "the grader could not measure it";
+        m->fault = st ? err->text : "the grader could not measure it";
     } else {
         m->outcome = v.outcome;
         m->score = v.score;
