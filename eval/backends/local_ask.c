@@ -14,7 +14,7 @@
 enum {
     USUAL_SLOTS = 16,
     MOST_PINS = 16,
-    QUEUE = 8,   /* questions looked at ahead of their turn, to see what they share */
+    QUEUE = 16,  /* questions looked at ahead of their turn, to see what they share */
     PIECE = 512, /* prompt tokens computed between two steps */
     WORTH = 64,  /* a shared prefix gets a line of its own where it saves so many tokens to each */
     LEAST_CONTEXT = 2048
@@ -318,35 +318,52 @@ static carat_status piece(desk *d, size_t *tokens, carat_err *err)
     return note_times(j, err);
 }
 
+/* May another piece of a prompt be computed, after `spent` tokens of them since the last step? A step of a few replies costs nearly what one of
+ * many does: while most slots are empty they are filled first, within bounds. */
+static bool has_time(const desk *d, size_t spent)
+{
+    bool filling = 2 * d->n_running <= d->lines->slots;
+    return spent < (size_t)PIECE * (filling ? d->lines->slots : 1);
+}
+
+/* The first question of the queue can never have the room it needs: that is its fault, a shorter one may still fit. */
+static carat_status turn_away(desk *d, carat_err *why, carat_err *err)
+{
+    job *j = d->queue[0];
+    memmove(d->queue, d->queue + 1, --d->queued * sizeof *d->queue);
+    if (why->status == CARAT_ENOMEM)
+        why->status = CARAT_EUSAGE;
+    return fail(d, j, why, err);
+}
+
+static carat_status advance(desk *d, size_t *tokens, carat_err *err)
+{
+    carat_err why = {0};
+    carat_status st = d->prefill ? CARAT_OK : seat(d, &why);
+    job *j = d->prefill;
+    if (!st)
+        st = piece(d, tokens, &why);
+    if (st)
+        return fail(d, j, &why, err);
+    return j->g && carat_generation_result(j->g)->finish ? finish(d, j, err) : CARAT_OK;
+}
+
 /* Prompts, until slots or questions are used up, or replies have waited for long enough. */
 static carat_status admit(desk *d, carat_err *err)
 {
     carat_status st = CARAT_OK;
-    for (size_t spent = 0, tokens = 0; spent < PIECE && !st; spent += tokens) {
-        if (!d->prefill && (!d->queued || (d->n_running && d->n_running == d->lines->slots)))
-            break;
+    for (size_t spent = 0, tokens = 0; !st && !carat_interrupted(); spent += tokens, tokens = 0) {
         carat_err why = {0};
-        tokens = 0;
-        if (!d->prefill &&
-            d->queue[0]->room > (d->l->session && d->lines->line ? d->l->options.context : 0)) {
-            if (d->n_running)
-                break; /* their timelines would be lost */
-            if (!(st = furnish(d, d->queue[0]->room, &why)))
-                continue;
-            job *j = d->queue[0];
-            memmove(d->queue, d->queue + 1, --d->queued * sizeof *d->queue);
-            why.status = st == CARAT_ENOMEM ? CARAT_EUSAGE : st; /* a shorter question may still fit */
-            st = fail(d, j, &why, err);
-            continue;
-        }
-        st = d->prefill ? CARAT_OK : seat(d, &why);
-        job *j = d->prefill;
-        if (!st)
-            st = piece(d, &tokens, &why);
-        if (st)
-            st = fail(d, j, &why, err);
-        else if (j->g && carat_generation_result(j->g)->finish)
-            st = finish(d, j, err);
+        bool seated = d->prefill != NULL, full = d->n_running && d->n_running == d->lines->slots;
+        if ((d->n_running && !has_time(d, spent)) || (!seated && (!d->queued || full)))
+            break;
+        size_t room = d->l->session && d->lines->line ? d->l->options.context : 0;
+        if (seated || d->queue[0]->room <= room)
+            st = advance(d, &tokens, err);
+        else if (d->n_running)
+            break; /* a new session would lose their timelines */
+        else if (furnish(d, d->queue[0]->room, &why))
+            st = turn_away(d, &why, err);
     }
     return st;
 }

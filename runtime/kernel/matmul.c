@@ -7,17 +7,19 @@ enum {
     FEW = 4,  /* tokens that one qdot or fdot takes */
     SOME = 8, /* up to so many, several qdots of a piece beat a panel */
     FLOAT_PANEL_ROWS = 128,
+    WIDE_BYTES = 96 << 10,   /* of rows as floats: so that they stay near while all tokens pass */
     PIECE_BYTES = 256 << 10, /* of weights per piece when memory is the limit: some microseconds */
     SHARES = 4               /* or so many pieces of a small product for each thread */
 };
 
-typedef enum path { QDOT, QPANEL, FDOT, SGEMM } path;
+typedef enum path { QDOT, QPANEL, FDOT, FWIDE, SGEMM } path;
 
 static path path_of(const carat_product *p, bool few)
 {
     if (p->x->form.order != CARAT_ORDER_FLOAT)
         return p->n <= SOME ? QDOT : QPANEL;
-    return few ? FDOT : SGEMM;
+    /* for more tokens than an fdot takes, codes become floats once; the sums are those of FDOT */
+    return !few ? SGEMM : p->n > FEW && p->w->format->integer ? FWIDE : FDOT;
 }
 
 /* Rows per piece, a multiple of 8. */
@@ -28,6 +30,10 @@ static size_t piece_rows(const carat_product *p, bool few, int threads)
         return CARAT_PANEL_ROWS;
     case SGEMM:
         return FLOAT_PANEL_ROWS;
+    case FWIDE: {
+        size_t fit = WIDE_BYTES / (sizeof(float) * (size_t)p->w->cols) / 8 * 8;
+        return fit < 8 ? 8 : fit < FLOAT_PANEL_ROWS ? fit : FLOAT_PANEL_ROWS;
+    }
     default: {
         size_t most = PIECE_BYTES / (size_t)(p->w->row_bytes + 1), shares = SHARES * (size_t)threads;
         size_t fair = (size_t)(p->w->rows + shares - 1) / shares,
@@ -56,10 +62,30 @@ static void sgemm(const carat_product *p, size_t r0, size_t r1, float *panel)
                  &one);
 }
 
+static void fdots(const carat_kernels *k, const carat_product *p, const carat_weight *w, size_t r0, size_t r1,
+                  float *y)
+{
+    size_t cols = (size_t)w->cols;
+    for (size_t t = 0; t < p->n; t += FEW)
+        k->fdot(w, r0, r1, p->x->f + t * cols, cols, p->n - t < FEW ? p->n - t : FEW, y + t * p->ldy, p->ldy);
+}
+
+/* Rows as floats of a matrix of their own. */
+static void fwide(const carat_kernels *k, const carat_product *p, size_t r0, size_t r1, float *rows)
+{
+    carat_weight w = {.format = &carat_format_f32,
+                      .data = (const uint8_t *)rows,
+                      .rows = r1 - r0,
+                      .cols = p->w->cols,
+                      .row_bytes = p->w->cols * sizeof *rows};
+    k->decode(p->w, r0, r1, rows);
+    fdots(k, p, &w, 0, r1 - r0, p->y + r0);
+}
+
 static void piece(const carat_kernels *k, const carat_product *p, size_t r0, size_t r1, path how,
                   void *scratch)
 {
-    size_t cols = (size_t)p->w->cols, n = p->n;
+    size_t n = p->n;
     switch (how) {
     case QDOT:
         for (size_t t = 0; t < n; t += FEW)
@@ -69,9 +95,10 @@ static void piece(const carat_kernels *k, const carat_product *p, size_t r0, siz
         k->qpanel(p->w, r0, r1, p->x, 0, n, p->y, p->ldy, scratch);
         break;
     case FDOT:
-        for (size_t t = 0; t < n; t += FEW)
-            k->fdot(p->w, r0, r1, p->x->f + t * cols, cols, n - t < FEW ? n - t : FEW, p->y + t * p->ldy,
-                    p->ldy);
+        fdots(k, p, p->w, r0, r1, p->y);
+        break;
+    case FWIDE:
+        fwide(k, p, r0, r1, scratch);
         break;
     case SGEMM:
         k->decode(p->w, r0, r1, scratch);
