@@ -64,6 +64,13 @@ static void forget(sheet *s)
     s->cached = s->prompts = 0;
 }
 
+static void forget_sheet(sheet *s)
+{
+    forget(s);
+    for (size_t i = 0; i < s->n; i++)
+        carat_str_free(&s->text[i]);
+}
+
 static const char *demo(void)
 {
     static char path[512];
@@ -163,17 +170,102 @@ static void same_replies(void **state)
         /* of 30 prompts, 27 begin with what another one computed */
         assert_true(s.cached * 10 > s.prompts * (way < 4 ? 8 : 6));
     }
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0; i < s.n; i++)
         free(want[i]);
-        carat_str_free(&s.text[i]);
-    }
-    forget(&s);
+    forget_sheet(&s);
     carat_backend_close(&b);
     carat_backend_close(&plain);
 }
 
+/* What cannot be served is a fault of its own; the others are as without it. The demo's context is 2048. */
+static void faults(void **state)
+{
+    (void)state;
+    sheet s = {0};
+    char *want[MOST];
+    for (size_t i = 0; i < 12; i++) {
+        carat_str *t = &s.text[i];
+        *t = (carat_str)CARAT_STR_INIT;
+        s.q[i] = (carat_question){.max_new = 6, .sampler = {.top_p = 1}};
+        for (size_t k = 0; k < (i == 3 ? 300u : i == 7 ? 165u : 1); k++)
+            carat_str_printf(t, "The fox of %zu and %zu. ", k, i);
+        s.q[i].prompt = t->data;
+        s.order[i] = i;
+    }
+    s.n = 12;
+    s.q[7].max_new = 0; /* until the context is full, or an end */
+    s.q[5].prompt = NULL;
+    s.q[5].messages = "[{\"role\": \"user\"";
+    s.q[6].prompt = NULL;
+    s.q[6].messages = "[{\"role\": 3}]";
+    s.q[8].prompt = ""; /* BOS alone */
+    carat_backend b = open_backend(true, NULL);
+    ask_all(&b, &s, 1);
+    for (size_t i = 0; i < s.n; i++) {
+        bool refused = i == 3 || i == 5 || i == 6;
+        if ((strcmp(s.finish[i], "error") == 0) != refused)
+            fail_msg("%zu: %s %s", i, s.finish[i], s.fault[i]);
+        assert_int_equal(*s.fault[i] != 0, refused);
+    }
+    assert_non_null(strstr(s.fault[3], "2048"));
+    assert_true(strcmp(s.finish[7], "context") == 0 || strcmp(s.finish[7], "stop") == 0);
+    memcpy(want, s.reply, sizeof want);
+    memset(s.reply, 0, sizeof s.reply);
+    forget(&s);
+    shuffle(&s, 3);
+    ask_all(&b, &s, 5);
+    for (size_t i = 0; i < s.n; i++) {
+        assert_string_equal(s.reply[i], want[i]);
+        free(want[i]);
+    }
+    forget_sheet(&s);
+    carat_backend_close(&b);
+}
+
+/* An error of done ends the asking; scores in between use the same session; nothing of it shows later. */
+static void interruptions(void **state)
+{
+    (void)state;
+    enum { N = 40 };
+    sheet s;
+    char *want[MOST];
+    carat_err err;
+    double before[N], after[N];
+    int32_t ids[N];
+    write_sheet(&s);
+    carat_backend b = open_backend(true, NULL);
+    for (int i = 0; i < N; i++)
+        ids[i] = i ? 100 + 7 * i : b.bos;
+    assert_int_equal(b.nll(b.self, ids, N, 1, before, &err), CARAT_OK);
+    ask_all(&b, &s, 4);
+    memcpy(want, s.reply, sizeof want);
+    memset(s.reply, 0, sizeof s.reply);
+    for (size_t until = 1; until < 20; until += 6) {
+        carat_asking a = {&s, next, done};
+        forget(&s);
+        s.until = until;
+        assert_fails(b.ask(b.self, &a, 4, &err), CARAT_EIO, &err, "enough");
+        assert_int_equal(b.nll(b.self, ids, N, 1, after, &err), CARAT_OK);
+        assert_memory_equal(before + 1, after + 1, (N - 1) * sizeof *after);
+    }
+    forget(&s);
+    s.until = 0;
+    ask_all(&b, &s, 4);
+    for (size_t i = 0; i < s.n; i++) {
+        assert_string_equal(s.reply[i], want[i]);
+        free(want[i]);
+    }
+    forget(&s);
+    s.n = 0;
+    ask_all(&b, &s, 4); /* no question at all */
+    s.n = 30;
+    forget_sheet(&s);
+    carat_backend_close(&b);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_replies)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_replies), cmocka_unit_test(faults),
+                                       cmocka_unit_test(interruptions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
