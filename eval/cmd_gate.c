@@ -151,7 +151,7 @@ const carat_cmd carat_cmd_gate = {
         "             {\"suite\": \"mmlu-pro\", \"group\": {\"category\": \"law\"}, \"max_drop\": 0.05},\n"
         "             {\"suite\": \"kld\", \"metric\": \"kld_mean\", \"max\": 0.05},\n"
         "             {\"suite\": \"perplexity\", \"metric\": \"perplexity\", \"max_rise\": 0.02},\n"
-        "             {\"suite\": \"latency\", \"metric\": \"tokens_per_s\", \"probe\": \"read_gb_s\", "
+        "             {\"suite\": \"latency\", \"metric\": \"tokens_per_s\", \"probe\": \"read_gb_per_s\", "
         "\"min_ratio\": 0.9},\n"
         "             {\"suite\": \"*\", \"max_unparsed\": 0.02}]}\n"
         "$ carat gate run-int4 --baseline run-bf16 --rules rules.json",

@@ -229,15 +229,25 @@ static carat_status read_metric(const carat_loaded *run, const carat_rule *r, co
     return CARAT_OK;
 }
 
+/* Is `word` in the name, at its end or before an underscore? ("tokens_per_s_at_8") */
+static bool has_word(const char *name, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *p = name; (p = strstr(p, word)); p++)
+        if (!p[len] || p[len] == '_')
+            return true;
+    return false;
+}
+
 /* A rate (tokens a second) or a time: what depends on the machine and what else runs on it. */
 static bool is_rate(const char *metric)
 {
-    return carat_ends(metric, "per_s");
+    return has_word(metric, "_per_s");
 }
 
 static bool is_speed(const char *metric)
 {
-    return is_rate(metric) || carat_ends(metric, "_ms") || carat_ends(metric, "_s");
+    return is_rate(metric) || has_word(metric, "_ms") || has_word(metric, "_s");
 }
 
 static carat_status check_bound(const struct gate *g, const carat_rule *r, carat_gate_line *l, carat_err *err)

@@ -4,13 +4,15 @@
  * prompts are made words, of the lengths of a mix (below); no two begin alike, so that nothing is had from a cache. Replies are greedy.
  * Time to first token counts from when a request is there, its wait for others included. tokens_per_s counts the tokens of the replies over
  * the time from the first request to the last token. A model that carat runs is also loaded, with cold and with warm files, until one
- * token is computed. Every request must be answered: a fault ends the run. */
+ * token is computed. read_gb_per_s is how fast the machine reads memory at that time: speeds of two runs are compared as ratios
+ * to it. Every request must be answered: a fault ends the run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval/energy.h"
+#include "eval/read_probe.h"
 #include "eval/suite.h"
 #include "runtime/base/mem.h"
 
@@ -258,6 +260,11 @@ static carat_status measure(latency *l, size_t level, carat_jw *w, carat_err *er
         put_number(w, "peak_bytes", l->first ? (double)carat_rss_peak_bytes() : NAN);
         put_requests(w, r);
     }
+    if (!st && l->first && level == LEVELS - 1) { /* at the end: it takes memory of its own */
+        double probe;
+        if (!(st = carat_read_probe(&probe, err)))
+            put_number(w, "read_gb_per_s", probe);
+    }
     free_requests(r, REQUESTS + 1);
     return st;
 }
@@ -401,6 +408,7 @@ static carat_status report(void *state, const carat_json *const *results, size_t
         energy |= isfinite(number(results[i], "joules"));
         loads |= isfinite(number(results[i], "load_warm_s"));
         cold |= isfinite(number(results[i], "load_cold_s"));
+        add_number(out, "read_gb_per_s", number(results[i], "read_gb_per_s"), 1);
         add_number(out, "load_cold_s", number(results[i], "load_cold_s"), 1);
         add_number(out, "load_warm_s", number(results[i], "load_warm_s"), 1);
     }

@@ -6,11 +6,11 @@ command -v python3 >/dev/null || { echo "no python3"; exit 77; }
 make_run base --items 3000 --acc .7 --seed 1 --categories law,math
 make_run base --suite kld --items 10 --seed 1 --add
 make_run base --suite perplexity --items 10 --seed 1 --add
-make_run base --metric latency.tokens_per_s=100 --metric latency.ttft_ms=50 --metric latency.read_gb_s=20 --metric latency.peak_mib=900
+make_run base --metric latency.tokens_per_s=100 --metric latency.ttft_ms=50 --metric latency.read_gb_per_s=20 --metric latency.peak_mib=900
 make_run good --items 3000 --acc .71 --seed 2 --categories law,math --unparsed .005 --not-measured .002
 make_run good --suite kld --items 10 --seed 2 --add
 make_run good --suite perplexity --items 10 --seed 2 --shift .01 --add
-make_run good --metric latency.tokens_per_s=50 --metric latency.ttft_ms=100 --metric latency.read_gb_s=10 --metric latency.peak_mib=905
+make_run good --metric latency.tokens_per_s=50 --metric latency.ttft_ms=100 --metric latency.read_gb_per_s=10 --metric latency.peak_mib=905
 make_run bad --items 3000 --acc .62 --seed 3 --categories law,math --not-measured .05
 
 echo "-- pass"
@@ -19,15 +19,15 @@ gate '{"require": ["mmlu-pro", "kld"], "rules": [
   {"suite": "mmlu-pro", "group": {"category": "law"}, "max_drop": 0.05}, {"suite": "mmlu-pro", "min": 0.6},
   {"suite": "kld", "metric": "kld_mean", "max": 0.02}, {"suite": "kld", "metric": "kld_mean", "max_rise": 0.005},
   {"suite": "kld", "metric": "top1_agreement", "max_drop": 0.05}, {"suite": "perplexity", "metric": "perplexity", "max_rise": 0.02},
-  {"suite": "latency", "metric": "tokens_per_s", "probe": "read_gb_s", "min_ratio": 0.95},
-  {"suite": "latency", "metric": "ttft_ms", "probe": "read_gb_s", "min_ratio": 0.95},
+  {"suite": "latency", "metric": "tokens_per_s", "probe": "read_gb_per_s", "min_ratio": 0.95},
+  {"suite": "latency", "metric": "ttft_ms", "probe": "read_gb_per_s", "min_ratio": 0.95},
   {"suite": "latency", "metric": "peak_mib", "max": 1000}, {"suite": "*", "max_unparsed": 0.02},
   {"suite": "mmlu-pro", "max_truncated": 0}]}' good --baseline base
 echo "-- fail"
 gate '{"require": ["mrcr"], "rules": [{"suite": "mmlu-pro", "min_recovery": 97}, {"suite": "mmlu-pro", "max_drop": 0.02},
   {"suite": "mmlu-pro", "max_not_measured": 0.01}]}' bad --baseline base
 gate '{"rules": [{"suite": "perplexity", "metric": "perplexity", "max_rise": 0.005}, {"suite": "perplexity", "metric": "nll_per_token", "max_rise": 0.005},
-  {"suite": "latency", "metric": "ttft_ms", "probe": "read_gb_s", "min_ratio": 1.05}]}' good --baseline base
+  {"suite": "latency", "metric": "ttft_ms", "probe": "read_gb_per_s", "min_ratio": 1.05}]}' good --baseline base
 echo "-- inconclusive: too few items, items not measured"
 gate '{"rules": [{"suite": "mmlu-pro", "max_drop": 0.005}]}' good --baseline base
 make_run thin --items 3000 --acc .72 --seed 2 --categories law,math --not-measured .02
@@ -40,8 +40,8 @@ for rule in '{"suite": "mrcr", "max_drop": 0.1}' '{"suite": "mmlu-pro", "metric"
     '{"suite": "kld", "metric": "kld_p42", "max": 1}' '{"suite": "mmlu-pro", "group": {"category": "art"}, "max_drop": 0.1}' \
     '{"suite": "mmlu-pro", "group": {"topic": "art"}, "min": 0.1}' '{"suite": "latency", "metric": "tokens_per_s", "probe": "flops", "min_ratio": 1}' \
     '{"suite": "mrcr", "max_unparsed": 0.1}' '{"suite": "kld", "metric": "kld_mean", "max_drop": 1}' '{"suite": "mmlu-pro", "max_rise": 1}' \
-    '{"suite": "latency", "metric": "ttft_ms", "max": 100}' '{"suite": "latency", "metric": "peak_mib", "max_rise": 100}' \
-    '{"suite": "latency", "metric": "peak_mib", "probe": "read_gb_s", "min_ratio": 1}'; do
+    '{"suite": "latency", "metric": "ttft_ms", "max": 100}' '{"suite": "latency", "metric": "itl_ms_p50_at_8", "max": 100}' '{"suite": "latency", "metric": "peak_mib", "max_rise": 100}' \
+    '{"suite": "latency", "metric": "peak_mib", "probe": "read_gb_per_s", "min_ratio": 1}'; do
     gate "{\"rules\": [$rule]}" good --baseline base
 done
 echo "-- rules that make no sense"
