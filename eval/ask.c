@@ -334,6 +334,7 @@ carat_status carat_ask(const carat_asked *a, carat_err *err)
     pthread_cond_init(&r->more, NULL);
     r->bar = carat_progress_begin(a->talk, a->suite->name, "item", items_of_shard(a));
     carat_asking questions = {r, next, done};
+    a->run->lazy = a->again;
     carat_status st = open_graders(r, err);
     if (!st)
         st = mark_kept(r, err);

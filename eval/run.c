@@ -185,7 +185,7 @@ static carat_status cut_back(carat_run *r, carat_err *err)
     return st;
 }
 
-static bool append(int fd, const char *data, size_t len)
+static bool append(int fd, const char *data, size_t len, bool sync)
 {
     while (len) {
         ssize_t n = write(fd, data, len);
@@ -194,7 +194,7 @@ static bool append(int fd, const char *data, size_t len)
         data += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }
-    return fsync(fd) == 0 || errno == EINVAL; /* what cannot be synced, as a pipe, is not */
+    return !sync || fsync(fd) == 0 || errno == EINVAL; /* what cannot be synced, as a pipe, is not */
 }
 
 /* That of an earlier end of this run: it no longer says what the items say. */
@@ -222,7 +222,7 @@ carat_status carat_run_keep(carat_run *r, const carat_str *line, carat_err *err)
     carat_str_add(&text, line->data, line->len);
     carat_str_putc(&text, '\n');
     if (!(st = carat_str_check(&text, err))) {
-        if (append(r->items, text.data, text.len))
+        if (append(r->items, text.data, text.len, !r->lazy))
             r->length += text.len;
         else
             st = cut_back(r, err);

@@ -32,6 +32,7 @@ typedef struct carat_run {
     int lock;     /* file descriptor; -1: none */
     int items;    /* file descriptor, appends; -1: closed */
     uint64_t length;
+    bool lazy;         /* lines need no sync of their own: what they were made from is on disk */
     size_t fresh;      /* lines written since open */
     bool broken;       /* a line could not be written: nothing more is */
     carat_json **line; /* all lines, those that no longer count too */
