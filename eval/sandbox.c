@@ -157,7 +157,7 @@ static carat_status command_of_bubblewrap(carat_sandbox *s, const carat_json *fa
     return st ? st : split(s, inside_it, err);
 }
 
-/* The command that starts a cell: [bubblewrap and its options] python -s -c TEXT. */
+/* The command that starts a cell: [bubblewrap and its options] python -s -S -c TEXT. */
 static carat_status command(carat_sandbox *s, carat_str *version, carat_err *err)
 {
     carat_str text = CARAT_STR_INIT, line = CARAT_STR_INIT;
@@ -181,6 +181,7 @@ static carat_status command(carat_sandbox *s, carat_str *version, carat_err *err
         words(s, last);
         if (!last[0])
             st = CARAT_ENOMEM;
+        s->path = carat_json_get(facts, "path");
         s->version = number; /* in the facts, which stay */
         carat_str_printf(version, "Python %s (%s)", number, executable);
     }

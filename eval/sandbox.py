@@ -1,21 +1,22 @@
 """The first process of a sandbox (sandbox.h): starts programs, waits for them, leaves nothing of them behind.   SPDX-License-Identifier: Apache-2.0
 
 carat talks to it over descriptor 3 in frames: u32 number of fields, then for each u64 length and bytes. The first frame holds the
-settings, a Python text, the setup, and a folder to empty; each later one is a program to run: its seconds of processor time, its fields, and four descriptors that
+settings, a Python text, the setup, a folder to empty, and the
+places that Python imports from; each later one is a program to run: its seconds of processor time, its fields, and four descriptors that
 become 0, 1, 2, 3 of a forked child, which calls program(fields) of the setup. The answer to each: one frame of decimal numbers.
 
 As process 1 of its own namespace it cannot be signalled by what it starts, it is not dumpable, so /proc shows them nothing of it, and when
 it ends (because carat hung up, too) the kernel ends all the rest.
 """
 import ctypes
+import gc
 import os
 import resource
 import select
-import shutil
 import signal
-import socket
 import struct
 import sys
+from _socket import CMSG_SPACE, socket  # without what else the module socket loads: every cell pays for it
 
 CONTROL = 3
 folders = ["/tmp", "/dev/shm"] if os.getpid() == 1 else []  # where programs may write: made for them, emptied after them
@@ -41,9 +42,10 @@ def exactly(n):
 
 
 def receive(control):
-    head, fds, _, _ = socket.recv_fds(control, 4, 4)
+    head, ancillary, _, _ = control.recvmsg(4, CMSG_SPACE(16))
     if not head:
         end()
+    fds = [fd for _, _, data in ancillary for fd in struct.unpack(f"={len(data) // 4}i", data)]
     (n,) = struct.unpack("=I", head + exactly(4 - len(head)))
     return [exactly(struct.unpack("=Q", exactly(8))[0]) for _ in range(n)], fds
 
@@ -56,7 +58,8 @@ def send(*numbers):
 
 
 def end():
-    clear()
+    if os.getpid() != 1:  # else the kernel ends the rest, and the folders go with the namespace
+        clear()
     os._exit(0)
 
 
@@ -111,6 +114,7 @@ def clear():
             for name in os.listdir(folder):
                 path = os.path.join(folder, name)
                 if os.path.isdir(path) and not os.path.islink(path):
+                    import shutil
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     os.unlink(path)
@@ -180,7 +184,17 @@ def begin(settings, seconds, fds):
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)
     sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", newline="\n", closefd=False)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     limit(settings, seconds)
+
+
+def start_site(path):
+    """What the module site does at a usual start, but without running what packages have put into .pth files."""
+    import site
+    sys.path[:] = path
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
 
 
 def layers():
@@ -198,18 +212,20 @@ def layers():
 
 def serve():
     """Runs programs until carat hangs up; returns in each child, with the function to call."""
-    control = socket.socket(fileno=CONTROL)
+    control = socket(fileno=CONTROL)
     fields, _ = receive(control)
     settings = dict(zip(("user", "memory", "all_memory", "file", "processes", "files"), map(int, fields[0].split())))
     if settings["user"]:
         become(settings["user"])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 gets signals from inside only where it has handlers
     prctl(DUMPABLE, 0)
     prctl(PDEATHSIG, signal.SIGKILL)
     prctl(SUBREAPER, 1)
-    sys.path[:] = [p for p in sys.path if p]
-    folders.extend(os.fsdecode(f) for f in fields[2:] if f)
+    folders.extend(os.fsdecode(f) for f in fields[2:3] if f)
+    start_site([os.fsdecode(f) for f in fields[3:]])
     setup = {"__name__": "setup"}
     exec(compile(fields[1], "setup", "exec"), setup)
+    gc.freeze()  # what is loaded is not looked through again, and stays shared with the forks
     send(*layers() if os.getpid() == 1 else (0,))
     while True:
         fields, fds = receive(control)

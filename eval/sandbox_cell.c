@@ -80,7 +80,10 @@ static void become_cell(const carat_sandbox *s, const carat_cell *c, int control
     for (int fd = filter >= 0 ? CARAT_CELL_FILTER + 1 : CARAT_CELL_CONTROL + 1; fd < 1024; fd++)
         close(fd);
     execvpe(s->word[0], (char *const *)s->word, (char *const *)environment);
-    _exit(127);
+    static const char missing[] = " is not there: is bubblewrap installed?\n";
+    if (write(2, s->word[0], strlen(s->word[0])) > 0 && write(2, missing, sizeof missing - 1) > 0)
+        _exit(127);
+    _exit(126);
 }
 
 static carat_status spawn(carat_sandbox *s, carat_cell *c, carat_err *err)
@@ -254,6 +257,7 @@ static carat_status answer(const carat_cell *c, char *text, carat_err *err)
 carat_status carat_cell_start(carat_sandbox *s, carat_cell **out, carat_layers *seen, carat_err *err)
 {
     char text[MAX_ANSWER];
+    const char *place;
     carat_cell *c = carat_alloc(1, sizeof *c, err);
     if (!c)
         return CARAT_ENOMEM;
@@ -265,13 +269,16 @@ carat_status carat_cell_start(carat_sandbox *s, carat_cell **out, carat_layers *
     if (!st)
         st = spawn(s, c, err);
     if (!st)
-        st = push_head(c, 3, NULL, 0, err);
+        st = push_head(c, 3 + (uint32_t)carat_json_count(s->path), NULL, 0, err);
     if (!st)
         st = push_field(c, (carat_bytes){text, (size_t)n}, err);
     if (!st)
         st = push_field(c, s->o.setup, err);
     if (!st)
         st = push_field(c, (carat_bytes){c->folder, c->folder ? strlen(c->folder) : 0}, err);
+    for (const carat_json *node = carat_json_first(s->path); !st && node; node = carat_json_next(node))
+        if (!(st = carat_json_text(node, "path", &place, err)))
+            st = push_field(c, (carat_bytes){place, strlen(place)}, err);
     if (!st)
         st = answer(c, text, err);
     if (st) {
@@ -368,15 +375,16 @@ static carat_status serve(run *x, const carat_cell *c, double until, carat_err *
             p[i] = (struct pollfd){x->fd[i], i == IN ? POLLOUT : POLLIN, 0};
         p[STREAMS] = (struct pollfd){c->control, POLLIN, 0};
         double left = until - carat_now();
-        if (left <= 0) {
-            stop(x, CARAT_END_TIME);
-            return CARAT_OK;
-        }
-        int n = poll(p, STREAMS + 1, left * 1000 < TICK_MS ? (int)(left * 1000) + 1 : TICK_MS);
+        int ms = left <= 0 ? 0 : left * 1000 < TICK_MS ? (int)(left * 1000) + 1 : TICK_MS;
+        int n = poll(p, STREAMS + 1, ms);
         if (n < 0 && errno != EINTR)
             return carat_fail_errno(err, "poll");
         if (carat_interrupted())
             return carat_fail(err, CARAT_EINTR, "interrupted");
+        if (left <= 0 && !(n > 0 && p[STREAMS].revents)) { /* it may have ended while we were not looking */
+            stop(x, CARAT_END_TIME);
+            return CARAT_OK;
+        }
         if (n <= 0)
             continue;
         if (p[IN].revents)

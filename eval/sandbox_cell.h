@@ -15,6 +15,7 @@ struct carat_sandbox {
     bool root;               /* programs become a user of their own */
     carat_arena arena;
     carat_json *facts;                      /* about Python */
+    const carat_json *path;                 /* in them: where it imports from */
     const char *word[CARAT_CELL_WORDS + 1]; /* the command that starts a cell */
     size_t n_words;
     carat_str filter; /* BPF */

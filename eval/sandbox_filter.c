@@ -41,7 +41,7 @@ static const char allowed[] =
     "getpgid setpgid getsid "
     "setsid set_tid_address set_robust_list get_robust_list rseq futex futex_waitv arch_prctl prctl "
     "restart_syscall pidfd_open "
-    "pidfd_send_signal sched_yield sched_getaffinity sched_setaffinity sched_getparam sched_getscheduler "
+    "pidfd_send_signal sched_yield sched_getaffinity sched_getparam sched_getscheduler "
     "sched_get_priority_max "
     "sched_get_priority_min sched_rr_get_interval sched_getattr getpriority getcpu capget capset "
     /* signals and time */
@@ -53,7 +53,7 @@ static const char allowed[] =
     /* who and how much; setuid and the like can only give up */
     "getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid "
     "setresgid setgroups getrlimit "
-    "setrlimit prlimit64 getrusage uname sysinfo getrandom "
+    "setrlimit getrusage uname sysinfo getrandom "
     /* pairs of sockets */
     "socketpair sendto recvfrom sendmsg recvmsg shutdown getsockname getpeername getsockopt setsockopt";
 
@@ -75,6 +75,11 @@ static int allow(scmp_filter_ctx ctx)
     }
     int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                               SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces, 0));
+    /* of oneself only: the first process is of the same user */
+    if (!rc)
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+    if (!rc)
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sched_setaffinity), 1, SCMP_A0(SCMP_CMP_EQ, 0));
     static const unsigned long requests[] = {TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX};
     for (size_t i = 0; !rc && i < sizeof requests / sizeof *requests; i++)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, requests[i]));
