@@ -221,19 +221,27 @@ static double nines(double p)
     return p < 0.5 ? p : 0.5 + log10((1 - 0.5) / (1 - p)) / log10(5);
 }
 
+/* The smallest value with at least a share p of all at or below it. */
+static double quantile(const carat_sorted *s, double p)
+{
+    double rank = ceil(p * (double)s->n);
+    return s->value[rank < 1 ? 0 : (size_t)rank < s->n ? (size_t)rank - 1 : s->n - 1];
+}
+
+static double percentile_at(double at)
+{
+    return at < 0.5 ? at : 1 - 0.5 * pow(5, -(at - 0.5));
+}
+
 static void put_curve(carat_str *out, const carat_sorted *s, const carat_axis *x, const carat_axis *y,
                       unsigned series)
 {
     enum { POINTS = 120 };
     carat_str_printf(out, "<path class=\"s%u line\" d=\"", series % CARAT_SERIES);
-    bool first = true;
     for (int i = 0; i <= POINTS; i++) {
-        double at = x->high * i / POINTS, p = at < 0.5 ? at : 1 - 0.5 * pow(5, -(at - 0.5));
-        double rank = ceil(p * (double)s->n);
-        size_t k = rank < 1 ? 0 : (size_t)rank - 1 < s->n ? (size_t)rank - 1 : s->n - 1;
-        double v = y->log ? log10(fmax(s->value[k], 1e-12)) : s->value[k];
-        carat_str_printf(out, "%c%.1f %.1f", first ? 'M' : 'L', across(x, at), up(y, v));
-        first = false;
+        double at = x->high * i / POINTS, v = quantile(s, percentile_at(at));
+        carat_str_printf(out, "%c%.1f %.1f", i ? 'L' : 'M', across(x, at),
+                         up(y, y->log ? log10(fmax(v, 1e-12)) : v));
     }
     carat_str_puts(out, "\"/>\n");
 }
@@ -245,17 +253,18 @@ void carat_chart_percentiles(carat_str *out, const carat_sorted *s, size_t n, co
     double high = 0, low = INFINITY;
     size_t most = 0;
     n = n < CARAT_SERIES ? n : CARAT_SERIES;
+    for (size_t i = 0; i < n; i++)
+        most = s[i].n > most ? s[i].n : most;
+    carat_axis x = {0, nines(most >= 1000 ? 0.999 : most >= 100 ? 0.99 : 0.9), 1, false};
     for (size_t i = 0; i < n; i++) {
         low = fmin(low, smallest_positive(&s[i]));
-        high = fmax(high, s[i].n ? s[i].value[s[i].n - 1] : 0);
-        most = s[i].n > most ? s[i].n : most;
+        high = fmax(high, s[i].n ? quantile(&s[i], percentile_at(x.high)) : 0);
     }
     if (!(high > 0))
         return;
     bool far = high > 100 * low;
     carat_axis y = far ? (carat_axis){floor(log10(fmax(low, 1e-12))), ceil(log10(high)), 1, true}
                        : carat_axis_over(0, high, 4);
-    carat_axis x = {0, nines(most >= 1000 ? 0.999 : most >= 100 ? 0.99 : 0.9), 1, false};
     y.high = fmax(y.high, y.low + y.step);
     begin(out, title);
     grid_up(out, &y);

@@ -48,11 +48,9 @@ static carat_status check_margins(const struct args *a, carat_err *err)
     return st;
 }
 
-/* In the unit of the metric. A margin on perplexity is relative: 0.01 is one percent. Thousands of tokens find the least change of a
- * last digit: theirs is not 0. */
 static double margin_of(const struct args *a, const carat_paired_series *s)
 {
-    double margin = s->scores ? 0 : 0.001, x = 0;
+    double margin = carat_compare_margin(s), x = 0;
     size_t len = strlen(s->suite);
     bool own = false;
     for (size_t i = 0; i < a->margin.n; i++) {
@@ -63,7 +61,7 @@ static double margin_of(const struct args *a, const carat_paired_series *s)
             margin = x;
         own = own || (named && margin == x && strncmp(text, s->suite, len) == 0 && text[len] == '=');
     }
-    return strcmp(s->metric, "nll_per_token") == 0 ? log1p(margin) : margin;
+    return carat_compare_margin_of(s, margin);
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------------- */

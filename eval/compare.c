@@ -161,6 +161,16 @@ static carat_status list_flips(carat_comparison *c, carat_err *err)
 
 /* ---- the whole ----------------------------------------------------------------------------------------------- */
 
+double carat_compare_margin(const carat_paired_series *s)
+{
+    return s->scores ? 0 : 0.001;
+}
+
+double carat_compare_margin_of(const carat_paired_series *s, double margin)
+{
+    return strcmp(s->metric, "nll_per_token") == 0 ? log1p(margin) : margin;
+}
+
 carat_status carat_compare_open(const carat_paired_series *s, double margin, uint64_t seed,
                                 carat_comparison *out, carat_err *err)
 {

@@ -32,6 +32,11 @@ typedef struct carat_comparison {
     size_t n_gained, n_lost;
 } carat_comparison;
 
+/* Where none is given, as --margin would give it: a reply's score has none; of tokens there are so many that the least change of a last
+ * digit would be found. */
+double carat_compare_margin(const carat_paired_series *s);
+/* A margin in the unit of the metric: on perplexity it is relative, 0.01 is one percent. */
+double carat_compare_margin_of(const carat_paired_series *s, double margin);
 /* Differences and, for groups, verdicts; those over all items need carat_compare_judge. The series must outlive it. */
 carat_status carat_compare_open(const carat_paired_series *s, double margin, uint64_t seed,
                                 carat_comparison *out, carat_err *err);

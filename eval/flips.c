@@ -1,7 +1,7 @@
 /* Items that two runs answered differently (report.h).                             SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <string.h>
 
+#include "eval/pairs.h"
 #include "eval/report.h"
 #include "runtime/base/mem.h"
 
@@ -9,37 +9,6 @@ const char *carat_flip_name(carat_flip_kind k)
 {
     static const char *const names[] = {"lost", "won", "otherwise", "rescored"};
     return names[k];
-}
-
-/* A record with the name it is paired by: its id; its number where it has none. Several records may share an id (replies to one
- * problem): they are paired in their order. */
-struct named {
-    const carat_record *record;
-    const char *id;
-};
-
-static int compare(const struct named *x, const struct named *y)
-{
-    if (x->id || y->id)
-        return x->id && y->id ? strcmp(x->id, y->id) : (x->id != NULL) - (y->id != NULL);
-    return (x->record->item > y->record->item) - (x->record->item < y->record->item);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct named *x = a, *y = b;
-    int order = compare(x, y);
-    return order ? order : (x->record->item > y->record->item) - (x->record->item < y->record->item);
-}
-
-static struct named *sorted(const carat_report_suite *s, carat_err *err)
-{
-    struct named *out = carat_alloc(s->n, sizeof *out, err);
-    for (size_t i = 0; out && i < s->n; i++)
-        out[i] = (struct named){&s->record[i], carat_report_member(&s->record[i], "id")};
-    if (out && s->n)
-        qsort(out, s->n, sizeof *out, by_name);
-    return out;
 }
 
 /* False: both runs answered alike. */
@@ -63,30 +32,31 @@ static int by_kind(const void *a, const void *b)
     return (x->a->item > y->a->item) - (x->a->item < y->a->item);
 }
 
-carat_status carat_report_flips(const carat_report_suite *a, const carat_report_suite *b, carat_flips *out,
-                                carat_err *err)
+carat_status carat_report_flips(const carat_report *r, const char *suite, carat_flips *out, carat_err *err)
 {
-    carat_flips f = {.flip = carat_alloc(a->n, sizeof *f.flip, err)};
-    struct named *x = sorted(a, err), *y = sorted(b, err);
-    carat_status st = f.flip && x && y ? CARAT_OK : CARAT_ENOMEM;
-    for (size_t i = 0, k = 0; !st && i < a->n && k < b->n;) {
-        int order = compare(&x[i], &y[k]);
-        if (order == 0) {
-            carat_flip *at = &f.flip[f.n];
-            *at = (carat_flip){x[i].record, y[k].record, CARAT_LOST};
-            f.pairs++;
-            if (kind_of(at->a, at->b, &at->kind)) {
-                f.of[at->kind]++;
-                f.n++;
-            }
+    const carat_report_suite *a = carat_report_suite_of(&r->run[0], suite);
+    const carat_report_suite *b = r->n == 2 ? carat_report_suite_of(&r->run[1], suite) : NULL;
+    carat_match m;
+    *out = (carat_flips){0};
+    if (!a || !b || !a->asks || !b->asks || !a->n || !b->n)
+        return CARAT_OK;
+    carat_status st = carat_match_open(&r->run[0].loaded, &r->run[1].loaded, suite, true, &m, err);
+    if (st) /* no item in common is nothing to show */
+        return st == CARAT_EFORMAT ? CARAT_OK : st;
+    carat_flips f = {.flip = carat_alloc(m.n, sizeof *f.flip, err), .pairs = m.n, .prompts = m.prompts};
+    if (!f.flip)
+        st = CARAT_ENOMEM;
+    for (size_t i = 0; i < m.n && !st; i++) {
+        carat_flip *at = &f.flip[f.n];
+        *at = (carat_flip){m.a[i], m.b[i], CARAT_LOST};
+        if (kind_of(at->a, at->b, &at->kind)) {
+            f.of[at->kind]++;
+            f.n++;
         }
-        i += order <= 0;
-        k += order >= 0;
     }
-    carat_free(x);
-    carat_free(y);
     if (f.n)
         qsort(f.flip, f.n, sizeof *f.flip, by_kind);
+    carat_match_close(&m);
     if (st)
         carat_report_flips_free(&f);
     else

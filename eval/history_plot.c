@@ -201,14 +201,16 @@ static void put_line(const struct plot *p, const struct panel *panel, size_t ser
 static void put_panel(const struct plot *p, const struct point *at, size_t n, double top, carat_str *out)
 {
     carat_axis y = axis_of(at, n);
+    int direction = carat_report_direction(at->metric);
     const struct panel panel = {at, n, y, top};
     carat_str_printf(out, "<text class=\"title\" x=\"%d\" y=\"%.1f\">", LEFT, top + 18);
     put_cut(out, at->suite);
     carat_str_puts(out, ": ");
     put_cut(out, at->metric);
     carat_str_printf(out, " %s</text>\n",
-                     carat_report_smaller_is_better(at->metric) ? "(smaller is better)"
-                                                                : "(bigger is better)");
+                     direction < 0 ? "(smaller is better)"
+                     : direction   ? "(bigger is better)"
+                                   : "");
     for (int i = 0; y.low + i * y.step <= y.high + y.step / 2; i++) {
         double tick = y.low + i * y.step, h = up(&y, tick, top);
         carat_str_printf(out,

@@ -52,7 +52,7 @@ const carat_report_suite *carat_report_suite_of(const carat_report_run *run,
 carat_metric carat_report_metric(const carat_json *node);
 /* With as many digits as its standard error leaves meaning to; "-" for NaN. */
 void carat_report_number(carat_str *out, const carat_metric *m, double x);
-bool carat_report_smaller_is_better(const char *metric);
+int carat_report_direction(const char *metric);    /* 1: bigger is better, -1: smaller, 0: neither */
 const char *carat_report_unit(const char *metric); /* "ms", "tokens/s"; "" without one */
 const char *carat_report_member(const carat_record *r, const char *key); /* a text, or NULL */
 void carat_report_tree(carat_jw *w, const carat_json *node);             /* as it was read */
@@ -70,10 +70,12 @@ typedef struct carat_flip {
 } carat_flip;
 typedef struct carat_flips {
     carat_flip *flip;
-    size_t n, of[4], pairs; /* pairs: items that both runs have, found by their ids */
+    size_t n, of[4];
+    size_t pairs,
+        prompts; /* items that both runs have, found by their ids; of these asked with different prompts */
 } carat_flips;
-carat_status carat_report_flips(const carat_report_suite *a, const carat_report_suite *b, carat_flips *out,
-                                carat_err *err);
+/* pairs is 0 where there are not two runs of this suite, where it asks nothing, where they share no item. */
+carat_status carat_report_flips(const carat_report *r, const char *suite, carat_flips *out, carat_err *err);
 void carat_report_flips_free(carat_flips *f);
 
 typedef struct carat_report_format {

@@ -43,7 +43,7 @@ void carat_report_number(carat_str *out, const carat_metric *m, double x)
         double digits = 1 - floor(log10(error));
         carat_str_printf(out, "%.*f", digits < 0 ? 0 : digits > 9 ? 9 : (int)digits, x);
     } else
-        carat_str_printf(out, "%.6g", x);
+        carat_str_printf(out, fabs(x) >= 1e4 && fabs(x) < 1e15 ? "%.0f" : "%.4g", x);
 }
 
 static bool in_table(const char *name, const char *const *words, size_t n,
@@ -55,16 +55,21 @@ static bool in_table(const char *name, const char *const *words, size_t n,
     return false;
 }
 
-bool carat_report_smaller_is_better(const char *metric)
+int carat_report_direction(const char *metric)
 {
+    static const char *const neither[] = {"level_", "items"};
     static const char *const begins[] = {
         "perplexity", "byte_perplexity", "nll",   "bits_per_byte", "kld", "coding_kld", "ttft", "itl", "load",
         "peak",       "energy",          "joules"};
     static const char *const ends[] = {"_ms", "_s", "_bytes", "_mib", "_gb", "_joules"};
+    if (in_table(metric, neither, sizeof neither / sizeof *neither, carat_starts))
+        return 0;
     if (carat_ends(metric, "per_s"))
-        return false;
+        return 1;
     return in_table(metric, begins, sizeof begins / sizeof *begins, carat_starts) ||
-           in_table(metric, ends, sizeof ends / sizeof *ends, carat_ends);
+                   in_table(metric, ends, sizeof ends / sizeof *ends, carat_ends)
+               ? -1
+               : 1;
 }
 
 const char *carat_report_unit(const char *metric)
@@ -81,7 +86,7 @@ const char *carat_report_unit(const char *metric)
                  {"_joules", "J"},
                  {"bits_per_byte", "bits/byte"}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strstr(metric, units[i].word) && (i == 0 || carat_ends(metric, units[i].word)))
+        if (strstr(metric, units[i].word) && (i < 2 || carat_ends(metric, units[i].word)))
             return units[i].unit;
     return carat_starts(metric, "kld") || carat_starts(metric, "nll") ? "nats" : "";
 }

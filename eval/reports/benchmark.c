@@ -1,7 +1,8 @@
 /* Reports for github-action-benchmark: one list for each direction.                SPDX-License-Identifier: Apache-2.0
  *
  * [{"name": "mmlu-pro/acc", "unit": "acc", "value": 0.694, "range": "± 0.0042", "extra": "n = 12032\n..."}], for its tools
- * customBiggerIsBetter and customSmallerIsBetter, which know one direction a file. A metric without a value is left out. */
+ * customBiggerIsBetter and customSmallerIsBetter, which know one direction a file. A metric without a value, or of which neither is better, is
+ * left out. */
 #include <math.h>
 
 #include "eval/report.h"
@@ -28,7 +29,7 @@ static void put_entry(carat_jw *w, const carat_report *r, const carat_report_run
         carat_jw_text(w, s.data);
     }
     carat_str_clear(&s);
-    carat_str_printf(&s, "%s is better", carat_report_smaller_is_better(m->name) ? "smaller" : "bigger");
+    carat_str_printf(&s, "%s is better", carat_report_direction(m->name) < 0 ? "smaller" : "bigger");
     if (m->estimate.n)
         carat_str_printf(&s, "\nn = %zu", m->estimate.n);
     if (isfinite(m->estimate.low) && isfinite(m->estimate.high))
@@ -40,7 +41,7 @@ static void put_entry(carat_jw *w, const carat_report *r, const carat_report_run
     carat_str_free(&s);
 }
 
-static carat_status write_direction(const carat_report *r, bool smaller, carat_str *out, carat_err *err)
+static carat_status write_direction(const carat_report *r, int direction, carat_str *out, carat_err *err)
 {
     carat_jw w = carat_jw_begin(out);
     carat_jw_open(&w, '[');
@@ -49,7 +50,7 @@ static carat_status write_direction(const carat_report *r, bool smaller, carat_s
             const carat_report_suite *s = &r->run[i].suite[k];
             for (const carat_json *c = carat_json_first(s->metrics); c; c = carat_json_next(c)) {
                 carat_metric m = carat_report_metric(c);
-                if (isfinite(m.estimate.value) && carat_report_smaller_is_better(m.name) == smaller)
+                if (isfinite(m.estimate.value) && carat_report_direction(m.name) == direction)
                     put_entry(&w, r, &r->run[i], s->name, &m);
             }
         }
@@ -60,12 +61,12 @@ static carat_status write_direction(const carat_report *r, bool smaller, carat_s
 
 static carat_status write_bigger(const carat_report *r, carat_str *out, carat_err *err)
 {
-    return write_direction(r, false, out, err);
+    return write_direction(r, 1, out, err);
 }
 
 static carat_status write_smaller(const carat_report *r, carat_str *out, carat_err *err)
 {
-    return write_direction(r, true, out, err);
+    return write_direction(r, -1, out, err);
 }
 
 const carat_report_format carat_report_as_benchmark = {

@@ -15,10 +15,12 @@ void carat_html_put(carat_str *out, const char *before, const char *text, const 
 
 void carat_html_run(const carat_report *r, size_t i, carat_str *out)
 {
-    carat_str_printf(out, "<span class=\"of\">");
+    carat_str_puts(out, "<span class=\"of\">");
     if (r->n > 1)
         carat_str_printf(out, "<i class=\"swatch s%zu\"></i>", i % CARAT_SERIES);
-    carat_html_put(out, "<bdi class=\"word\">", r->run[i].name, "</bdi></span>");
+    carat_str_puts(out, "<bdi class=\"run\" title=\"");
+    carat_markup_attr(out, r->run[i].name);
+    carat_html_put(out, "\">", r->run[i].name, "</bdi></span>");
 }
 
 /* ---- head ----------------------------------------------------------------------------------------------------- */
@@ -139,20 +141,18 @@ static void put_method(const carat_report *r, carat_str *out)
 static carat_status put_suite(const carat_report *r, size_t index, const char *suite, carat_str *out,
                               carat_err *err)
 {
-    const carat_report_suite *of[CARAT_REPORT_RUNS], *first = NULL;
-    for (size_t i = 0; i < r->n; i++) {
-        of[i] = carat_report_suite_of(&r->run[i], suite);
-        first = first ? first : of[i];
-    }
+    const carat_report_suite *first = NULL;
+    for (size_t i = 0; i < r->n && !first; i++)
+        first = carat_report_suite_of(&r->run[i], suite);
     carat_str_printf(out, "<section>\n<h2 id=\"suite-%zu\">", index);
     carat_html_put(out, "", suite, "</h2>\n");
     if (first->note)
         carat_html_put(out, "<p class=\"soft\">", first->note, "</p>\n");
     carat_html_scores(r, suite, out);
     carat_status st = carat_html_distributions(r, suite, out, err);
-    if (!st && r->n == 2 && of[0] && of[1] && of[0]->asks && of[1]->asks)
-        st = carat_html_flips(r, of[0], of[1], out, err);
-    else if (!st && r->n == 1 && first->asks)
+    if (!st)
+        st = carat_html_flips(r, suite, out, err);
+    if (!st && r->n == 1 && first->asks)
         carat_html_items(r, first, out);
     carat_str_puts(out, "</section>\n");
     return st;
@@ -166,6 +166,7 @@ static carat_status write(const carat_report *r, carat_str *out, carat_err *err)
     put_runs(r, out);
     carat_str_puts(out, "</header>\n");
     carat_html_overview(r, out);
+    st = carat_html_verdicts(r, out, err);
     for (size_t i = 0; (suite = carat_report_suite_name(r, i)) && !st; i++)
         st = put_suite(r, i, suite, out, err);
     put_method(r, out);

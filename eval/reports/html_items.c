@@ -221,18 +221,20 @@ static void put_flip(const carat_report *r, const carat_flip *f, carat_str *out)
     carat_str_puts(out, "</div></div></details>\n");
 }
 
-carat_status carat_html_flips(const carat_report *r, const carat_report_suite *a, const carat_report_suite *b,
-                              carat_str *out, carat_err *err)
+carat_status carat_html_flips(const carat_report *r, const char *suite, carat_str *out, carat_err *err)
 {
     static const char *const words[] = {"right before, not now", "right now, not before", "otherwise changed",
                                         "the same outcome, another score"};
     carat_flips f;
-    carat_status st = carat_report_flips(a, b, &f, err);
-    if (st)
+    carat_status st = carat_report_flips(r, suite, &f, err);
+    if (st || !f.pairs)
         return st;
     carat_str_printf(out,
                      "<h3>What flipped</h3>\n<p class=\"soft\">%zu of %zu items that both runs have.</p>\n",
                      f.n, f.pairs);
+    if (f.prompts)
+        carat_str_printf(out, "<p class=\"caveat\">%zu of them were asked with different prompts.</p>\n",
+                         f.prompts);
     for (size_t at = 0; at < f.n;) {
         carat_flip_kind kind = f.flip[at].kind;
         size_t shown = f.of[kind] < r->items ? f.of[kind] : r->items;

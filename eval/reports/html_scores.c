@@ -50,6 +50,7 @@ struct row {
     carat_metric of[CARAT_REPORT_RUNS];
     size_t run[CARAT_REPORT_RUNS], n;
     struct span span;
+    bool share;
 };
 
 static struct row read_row(const carat_report *r, const char *suite, const char *metric)
@@ -66,15 +67,20 @@ static struct row read_row(const carat_report *r, const char *suite, const char 
         share = share && is_share(s, metric);
         row.run[row.n++] = i;
     }
+    row.share = share && row.span.low >= 0 && row.span.high <= 1;
     row.span = settle(row.span, share);
     return row;
 }
 
 static void put_direction(carat_str *out, const char *metric)
 {
-    bool smaller = carat_report_smaller_is_better(metric);
-    carat_str_printf(out, " <span class=\"soft\" title=\"%s is better\">%s</span>",
-                     smaller ? "smaller" : "bigger", smaller ? "&darr;" : "&uarr;");
+    int direction = carat_report_direction(metric);
+    const char *unit = carat_report_unit(metric);
+    if (*unit && !strstr(metric, unit))
+        carat_str_printf(out, "&nbsp;<span class=\"soft\">%s</span>", unit);
+    if (direction)
+        carat_str_printf(out, "&nbsp;<span class=\"soft\" title=\"%s is better\">%s</span>",
+                         direction < 0 ? "smaller" : "bigger", direction < 0 ? "&darr;" : "&uarr;");
 }
 
 /* A line a run, under what names the metric. */
@@ -96,22 +102,23 @@ static void put_row(const carat_report *r, const struct row *row, const carat_st
         carat_report_number(out, m, m->estimate.value);
         carat_str_puts(out, "</td>");
         put_interval(out, m);
-        carat_str_puts(out, "<td class=\"plot\">");
-        if (isfinite(m->estimate.value))
+        carat_str_puts(out, "<td class=\"plot wide\">");
+        if (isfinite(m->estimate.value) && (row->share || r->n > 1 || isfinite(m->estimate.low)))
             carat_chart_interval(out, &m->estimate, row->span.low, row->span.high, (unsigned)row->run[i]);
         carat_str_printf(out, "</td><td class=\"num wide\">%zu</td></tr>\n", m->estimate.n);
     }
 }
 
+/* On a phone the bar and n give way. */
 static void put_table(const carat_report *r, const char *what, carat_str *out)
 {
-    carat_str_printf(out,
-                     "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">%s</th>%s<th scope=\"col\" "
-                     "class=\"num\">Value</th>"
-                     "<th scope=\"col\" class=\"num\">95&nbsp;%% interval</th><th scope=\"col\"><span "
-                     "class=\"wide\">The same as a bar</span></th>"
-                     "<th scope=\"col\" class=\"num wide\">n</th></tr></thead>\n<tbody>\n",
-                     what, r->n > 1 ? "<th scope=\"col\">Run</th>" : "");
+    carat_str_printf(out, "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">%s</th>%s", what,
+                     r->n > 1 ? "<th scope=\"col\">Run</th>" : "");
+    carat_str_puts(
+        out,
+        "<th scope=\"col\" class=\"num\">Value</th><th scope=\"col\" class=\"num\">95&nbsp;% interval</th>"
+        "<th scope=\"col\" class=\"wide\">The same as a bar</th><th scope=\"col\" class=\"num "
+        "wide\">n</th></tr></thead>\n<tbody>\n");
 }
 
 static bool seen_before(const carat_report *r, size_t run, const char *suite, const char *metric)

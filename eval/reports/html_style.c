@@ -77,12 +77,14 @@ const char *const carat_html_style[] = {
     ".75rem;background:var(--track);border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;",
     "max-height:26rem;overflow:auto;font:13px/1.5 "
     "ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;unicode-bidi:isolate}\n",
-    "bdi{unicode-bidi:isolate}.label{margin:.5rem 0 0;color:var(--soft);font-size:.85rem}\n",
+    "bdi{unicode-bidi:isolate}.run{max-width:14rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}"
+    ".label{margin:.5rem 0 0;color:var(--soft);font-size:.85rem}\n",
     ".inner{border:0}.inner>summary{color:var(--soft);font-size:.85rem}\n",
     ".differs td,.differs th{background:var(--note)}\n",
     ":focus-visible{outline:2px solid var(--a);outline-offset:2px}\n",
     "@media(max-width:40rem){main{padding:1rem .75rem "
-    "2rem}th,td{padding-right:.5rem}.wide{display:none}td.plot{width:32%;min-width:5rem}}\n",
+    "2rem}th,td{padding-right:.5rem}.wide{display:none}.run{max-width:5rem}td.plot{width:32%;min-width:5rem}}"
+    "\n",
     "@media "
     "print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;--track:#f2f2f2}body{font-size:10pt}main{"
     "max-width:none;padding:0}",

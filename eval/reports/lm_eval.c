@@ -59,6 +59,15 @@ static void put_task(carat_jw *w, const char *task, const char *alias, const car
     carat_jw_close(w);
 }
 
+static void put_direction(carat_jw *w, const char *metric)
+{
+    int direction = carat_report_direction(metric);
+    if (direction)
+        carat_jw_bool(w, direction > 0);
+    else
+        carat_jw_null(w);
+}
+
 /* What is told of each task: one object a part, {TASK: ...}. Subtasks carry the name and the metrics of their group. */
 typedef void put_part(carat_jw *w, const carat_report_run *run, const carat_report_suite *s, const char *task,
                       const carat_json *metrics);
@@ -86,7 +95,7 @@ static void part_config(carat_jw *w, const carat_report_run *run, const carat_re
         put_text(w, "metric", carat_json_key(c));
         put_text(w, "aggregation", "mean");
         carat_jw_key(w, "higher_is_better");
-        carat_jw_bool(w, !carat_report_smaller_is_better(carat_json_key(c)));
+        put_direction(w, carat_json_key(c));
         carat_jw_close(w);
     }
     carat_jw_close(w);
@@ -108,7 +117,7 @@ static void part_direction(carat_jw *w, const carat_report_run *run, const carat
     carat_jw_open(w, '{');
     for (const carat_json *c = carat_json_first(metrics); c; c = carat_json_next(c)) {
         carat_jw_key(w, carat_json_key(c));
-        carat_jw_bool(w, !carat_report_smaller_is_better(carat_json_key(c)));
+        put_direction(w, carat_json_key(c));
     }
     carat_jw_close(w);
 }

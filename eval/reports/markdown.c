@@ -59,7 +59,8 @@ static void put_scores(carat_str *out, const carat_report *r)
                 put_cell(out, s->name);
                 carat_str_puts(out, " | ");
                 put_cell(out, m.name);
-                carat_str_puts(out, carat_report_smaller_is_better(m.name) ? " ↓ | " : " ↑ | ");
+                int direction = carat_report_direction(m.name);
+                carat_str_puts(out, direction < 0 ? " ↓ | " : direction ? " ↑ | " : " | ");
                 put_estimate(out, &m);
             }
         }
@@ -110,23 +111,21 @@ static void put_groups(carat_str *out, const carat_report_run *run, const carat_
     }
 }
 
-static carat_status put_flips(carat_str *out, const carat_report *r, const carat_report_suite *a,
-                              carat_err *err)
+static carat_status put_flips(carat_str *out, const carat_report *r, const char *suite, carat_err *err)
 {
-    const carat_report_suite *b = carat_report_suite_of(&r->run[1], a->name);
     carat_flips f;
-    if (!b || !a->asks || !b->asks)
-        return CARAT_OK;
-    carat_status st = carat_report_flips(a, b, &f, err);
-    if (st)
+    carat_status st = carat_report_flips(r, suite, &f, err);
+    if (st || !f.pairs)
         return st;
     carat_str_puts(out, "\n**");
-    put_cell(out, a->name);
+    put_cell(out, suite);
     carat_str_printf(out,
                      "**: of %zu items in both, %zu right in the first only, %zu in the second only, %zu "
                      "changed otherwise.\n",
                      f.pairs, f.of[CARAT_LOST], f.of[CARAT_WON],
                      f.of[CARAT_OTHERWISE] + f.of[CARAT_RESCORED]);
+    if (f.prompts)
+        carat_str_printf(out, "%zu of them were asked with different prompts.\n", f.prompts);
     size_t shown = f.n < r->items ? f.n : r->items;
     if (shown)
         carat_str_printf(out,
@@ -176,7 +175,7 @@ static carat_status write(const carat_report *r, carat_str *out, carat_err *err)
         for (size_t k = 0; k < r->run[i].n_suites; k++)
             put_groups(out, &r->run[i], &r->run[i].suite[k]);
     for (size_t k = 0; r->n == 2 && k < r->run[0].n_suites && !st; k++)
-        st = put_flips(out, r, &r->run[0].suite[k], err);
+        st = put_flips(out, r, r->run[0].suite[k].name, err);
     return st ? st : carat_str_check(out, err);
 }
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/markup.h"
 #include "eval/report.h"
 
 /* Runs side by side have a column of names; a single one needs none. */
@@ -14,10 +15,26 @@ static int name_width(const carat_report *r)
     return (int)(width > 32 ? 32 : width);
 }
 
+/* What came out of a file, padded: nothing in it that a terminal would act on. */
+static void put_plain(carat_str *out, const char *text, int width)
+{
+    carat_str plain = CARAT_STR_INIT;
+    carat_text_plain(&plain, text);
+    carat_str_printf(out, "%-*s", width, plain.data);
+    out->failed |= plain.failed;
+    carat_str_free(&plain);
+}
+
 static void put_name(carat_str *out, const carat_report_run *run, int width)
 {
-    if (width)
-        carat_str_printf(out, "  %-*.*s", width, width, run->name);
+    char name[40];
+    if (!width)
+        return;
+    size_t len = carat_text_cut(run->name, strlen(run->name), (size_t)width);
+    memcpy(name, run->name, len);
+    name[len] = 0;
+    carat_str_puts(out, "  ");
+    put_plain(out, name, width);
 }
 
 static void put_padded(carat_str *out, const carat_metric *m, double x, int width)
@@ -74,14 +91,18 @@ static void put_metrics(carat_str *out, const carat_report *r, const char *suite
         for (const carat_json *c = carat_json_first(s->metrics); c; c = carat_json_next(c)) {
             carat_metric m = carat_report_metric(c);
             put_name(out, &r->run[i], width);
-            carat_str_printf(out, "  %-20s", m.name);
+            carat_str_puts(out, "  ");
+            put_plain(out, m.name, 20);
             put_estimate(out, &m);
         }
         put_name(out, &r->run[i], width);
         carat_str_puts(out, "  ");
         put_outcomes(out, s);
-        if (s->note)
-            carat_str_printf(out, "  (%s)\n", s->note);
+        if (s->note) {
+            carat_str_puts(out, "  (");
+            put_plain(out, s->note, 0);
+            carat_str_puts(out, ")\n");
+        }
     }
 }
 
@@ -89,7 +110,10 @@ static void put_group(carat_str *out, const carat_json *value)
 {
     for (const carat_json *c = carat_json_first(value); c; c = carat_json_next(c)) {
         carat_metric m = carat_report_metric(c);
-        carat_str_printf(out, "    %-24s %-12s", carat_json_key(value), m.name);
+        carat_str_puts(out, "    ");
+        put_plain(out, carat_json_key(value), 24);
+        carat_str_putc(out, ' ');
+        put_plain(out, m.name, 12);
         put_estimate(out, &m);
     }
 }
@@ -100,8 +124,11 @@ static void put_groups(carat_str *out, const carat_report *r, const char *suite)
         const carat_report_suite *s = carat_report_suite_of(&r->run[i], suite);
         for (const carat_json *key = s ? carat_json_first(s->groups) : NULL; key;
              key = carat_json_next(key)) {
-            carat_str_printf(out, "  by %s", carat_json_key(key));
-            carat_str_printf(out, r->n > 1 ? ", %s\n" : "\n", r->run[i].name);
+            carat_str_puts(out, "  by ");
+            put_plain(out, carat_json_key(key), 0);
+            carat_str_puts(out, r->n > 1 ? ", " : "");
+            put_plain(out, r->n > 1 ? r->run[i].name : "", 0);
+            carat_str_putc(out, '\n');
             for (const carat_json *value = carat_json_first(key); value; value = carat_json_next(value))
                 put_group(out, value);
         }
@@ -110,14 +137,12 @@ static void put_groups(carat_str *out, const carat_report *r, const char *suite)
 
 static carat_status put_flips(carat_str *out, const carat_report *r, const char *suite, carat_err *err)
 {
-    const carat_report_suite *a = carat_report_suite_of(&r->run[0], suite);
-    const carat_report_suite *b = r->n == 2 ? carat_report_suite_of(&r->run[1], suite) : NULL;
     carat_flips f;
-    if (!a || !b || !a->asks || !b->asks)
-        return CARAT_OK;
-    carat_status st = carat_report_flips(a, b, &f, err);
-    if (st)
+    carat_status st = carat_report_flips(r, suite, &f, err);
+    if (st || !f.pairs)
         return st;
+    if (f.prompts)
+        carat_str_printf(out, "  %zu of %zu items were asked with different prompts\n", f.prompts, f.pairs);
     carat_str_printf(out,
                      "  of %zu items in both: %zu right in the first only, %zu in the second only, %zu "
                      "changed otherwise\n",
@@ -134,13 +159,18 @@ static carat_status write(const carat_report *r, carat_str *out, carat_err *err)
     for (size_t i = 0; i < r->n; i++) {
         const char *caveat = carat_report_caveat(&r->run[i], &scratch);
         carat_str_printf(out, "%s  %s UTC\n", r->run[i].loaded.dir, r->run[i].when);
-        if (caveat)
-            carat_str_printf(out, "! %s\n", caveat);
+        if (caveat) {
+            carat_str_puts(out, "! ");
+            put_plain(out, caveat, 0);
+            carat_str_putc(out, '\n');
+        }
     }
     carat_str_free(&scratch);
     const char *suite;
     for (size_t i = 0; (suite = carat_report_suite_name(r, i)) && !st; i++) {
-        carat_str_printf(out, "\n%s\n", suite);
+        carat_str_putc(out, '\n');
+        put_plain(out, suite, 0);
+        carat_str_putc(out, '\n');
         put_metrics(out, r, suite);
         put_groups(out, r, suite);
         st = put_flips(out, r, suite, err);
