@@ -163,7 +163,7 @@ static void simulate_drop(carat_paired_series *s, bool own, double drop, size_t 
 {
     struct tally t = {0};
     double n = (double)repeats;
-    s->n_keys = drop == 0; /* false findings in categories too */
+    s->n_keys = drop == 0 && !own; /* false findings in categories too */
     for (size_t r = 0; r < repeats; r++)
         simulate_one(s, drop, (uint64_t)(drop * 1e6) + 1000003 * r, &t);
     printf("{\"clusters\": %d, \"drop\": %g, \"repeats\": %zu, \"worse\": %g, \"better\": %g, "
@@ -194,7 +194,7 @@ static int simulate(size_t repeats)
     for (int own = 1; own >= 0 && a && b && cluster && category && item; own--) {
         lay_out(category, cluster, own);
         for (size_t k = 0; k < sizeof drops / sizeof *drops; k++)
-            simulate_drop(&s, own, drops[k], repeats);
+            simulate_drop(&s, own, drops[k], drops[k] == 0 ? repeats : (repeats + 1) / 2);
     }
     free(a);
     free(b);
