@@ -1,8 +1,11 @@
 /* What the machine can do at best, measured.                                       SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/kernel/probe.h"
 
+#include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/base/util.h"
 
@@ -53,53 +56,83 @@ double carat_probe_read(carat_team *team, const void *data, size_t bytes)
     return best;
 }
 
+/* Threads that lose their processor to a neighbour wait, but do not get slower: each counts the processor's time that it was
+ * given, and what a thread did in its best window, all threads added up, is the peak. */
+enum { WINDOWS = 12, CALIBRATE = 3, MAX_RANKS = 256 };
+static const double WINDOW = 0.004; /* seconds of a window, of each thread */
+
 typedef struct spinning {
     carat_spin *spin;
     size_t rounds;
+    double seconds[MAX_RANKS]; /* that each thread took; 0: OpenMP gave no such thread */
 } spinning;
+
+static double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
 
 static void spin_all(carat_team *team, int rank, void *ctx)
 {
-    (void)team, (void)rank;
-    const spinning *s = ctx;
+    (void)team;
+    spinning *s = ctx;
+    double start = thread_seconds();
     s->spin(s->rounds);
+    s->seconds[rank] = thread_seconds() - start;
 }
 
-static double seconds_of(carat_team *team, spinning *s)
+/* Rounds that take a thread about a window's time: of the shortest of some runs, so that no interruption counts. */
+static void calibrate(spinning *s)
 {
-    double start = carat_now();
-    carat_team_run(team, spin_all, s);
-    return carat_now() - start;
-}
-
-static double best_of(carat_team *team, spinning *s, int runs)
-{
-    double best = seconds_of(team, s);
-    for (int i = 1; i < runs; i++) {
-        double t = seconds_of(team, s);
-        best = t < best ? t : best;
+    for (s->rounds = 1 << 16;; s->rounds *= 2) {
+        double best = INFINITY;
+        for (int i = 0; i < CALIBRATE; i++) {
+            spin_all(NULL, 0, s);
+            best = s->seconds[0] < best ? s->seconds[0] : best;
+        }
+        if (best >= WINDOW)
+            return;
     }
-    return best;
 }
 
-/* The best of some runs of about five milliseconds. How many rounds that takes is asked of the best of three runs too: a thread
- * that waited for a processor would make a few rounds look long enough. */
-static double peak(carat_team *team, carat_spin *spin, double ops_per_round)
+static int rising(const void *a, const void *b)
 {
-    spinning s = {spin, 1 << 16};
-    while (best_of(team, &s, 3) < 0.004)
-        s.rounds *= 2;
-    return (double)s.rounds * ops_per_round * carat_team_size(team) / best_of(team, &s, 9) * 1e-9;
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
 }
 
-double carat_probe_int8(const carat_kernels *k, carat_team *team, const char **instruction)
+static carat_peak peak(carat_team *team, carat_spin *spin, double ops_per_round, const char *instruction)
 {
-    *instruction = k->peaks ? k->peaks->int8_name : "none";
-    return k->peaks ? peak(team, k->peaks->int8, k->peaks->int8_ops) : 0;
+    spinning s = {.spin = spin};
+    double best[MAX_RANKS] = {0}, window[WINDOWS], sum = 0;
+    calibrate(&s);
+    double ops = (double)s.rounds * ops_per_round * 1e-9;
+    for (int i = 0; i < WINDOWS; i++) {
+        window[i] = 0;
+        memset(s.seconds, 0, sizeof s.seconds);
+        carat_team_run(team, spin_all, &s);
+        for (int r = 0; r < carat_team_size(team); r++) {
+            double rate = s.seconds[r] > 0 ? ops / s.seconds[r] : 0;
+            best[r] = rate > best[r] ? rate : best[r];
+            window[i] += rate;
+        }
+    }
+    for (int r = 0; r < carat_team_size(team); r++)
+        sum += best[r];
+    qsort(window, WINDOWS, sizeof *window, rising);
+    return (carat_peak){sum, sum > 0 ? 1 - window[WINDOWS / 2] / sum : 0, instruction};
 }
 
-double carat_probe_f32(const carat_kernels *k, carat_team *team, const char **instruction)
+carat_peak carat_probe_int8(const carat_kernels *k, carat_team *team)
 {
-    *instruction = k->peaks ? k->peaks->f32_name : "none";
-    return k->peaks ? peak(team, k->peaks->f32, k->peaks->f32_ops) : 0;
+    const carat_peaks *p = k->peaks;
+    return p ? peak(team, p->int8, p->int8_ops, p->int8_name) : (carat_peak){0, 0, "none"};
+}
+
+carat_peak carat_probe_f32(const carat_kernels *k, carat_team *team)
+{
+    const carat_peaks *p = k->peaks;
+    return p ? peak(team, p->f32, p->f32_ops, p->f32_name) : (carat_peak){0, 0, "none"};
 }

@@ -2,6 +2,7 @@
  *
  * The machine's read bandwidth is measured between the runs (neighbours make it swing), the arithmetic peaks once; a rate is
  * given as a fraction of the yardstick that limits it: of the bandwidth for decoding, of the int8 or f32 peak for a prompt. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +11,18 @@
 #include "runtime/base/json.h"
 #include "runtime/kernel/probe.h"
 #include "runtime/model/session.h"
+#include "runtime/tool/bench_draft.h"
 #include "runtime/tool/depth_plot.h"
 #include "runtime/tool/options.h"
 
 enum { MAX_REPEATS = 100, MAX_TESTS = 16, PROBE_BYTES = 1 << 28, PROBE_MAX = 1 << 29 };
 
+static const double UNSTEADY = 0.15; /* a swing of the probes that is told */
+
 struct args {
     carat_common common;
     int64_t prompt, predict, repeats;
-    const char *depths, *parallel, *format, *numerics, *kernels, *kv, *svg;
+    const char *depths, *parallel, *format, *numerics, *kernels, *kv, *svg, *draft, *text;
 };
 
 static const struct args defaults = {
@@ -27,16 +31,19 @@ static const struct args defaults = {
 /* One row of the result. */
 struct test {
     char name[32];
-    bool decode;
+    bool decode, drafted;
     size_t tokens, depth, parallel; /* tokens of each of so many sequences */
     double rate[MAX_REPEATS], fraction[MAX_REPEATS], read[MAX_REPEATS];
     double bytes_per_token, ops_per_token, kv_bytes; /* kv_bytes: of the cache, in the middle of the run */
+    double plain[MAX_REPEATS];                       /* drafted: tokens/s without the drafter */
+    uint64_t rounds, drafts, right;                  /* drafted: of all repeats */
 };
 
 struct bench {
     const struct args *a;
     carat_model *model;
     carat_session *session;
+    carat_bench_draft draft;
     const carat_kernels *kern;
     carat_team *team;
     carat_numerics numerics;
@@ -47,8 +54,8 @@ struct bench {
     void *anonymous; /* what the read probe reads when the model is too small to be a yardstick */
     const void *probe_data;
     size_t probe_bytes;
-    double load_s, int8_peak, f32_peak;
-    const char *int8_name, *f32_name;
+    double load_s;
+    carat_peak int8, f32;
     struct test test[MAX_TESTS];
     size_t n_tests;
 };
@@ -108,7 +115,8 @@ static carat_status add_test(struct bench *b, const struct test *t, carat_err *e
         snprintf(at, sizeof at, "@%zu", t->depth);
     b->test[b->n_tests] = *t;
     struct test *own = &b->test[b->n_tests++];
-    snprintf(own->name, sizeof own->name, "%s%zu%.8s%.12s", t->decode ? "tg" : "pp", t->tokens, together, at);
+    snprintf(own->name, sizeof own->name, "%s%zu%.8s%.12s%s", t->decode ? "tg" : "pp", t->tokens, together,
+             at, t->drafted ? "+draft" : "");
     return CARAT_OK;
 }
 
@@ -121,6 +129,10 @@ static carat_status plan_tests(struct bench *b, carat_err *err)
                           a->prompt, a->predict);
     if (a->repeats < 1 || a->repeats > MAX_REPEATS)
         return carat_fail(err, CARAT_EUSAGE, "-r %" PRId64 ": from 1 to %d", a->repeats, MAX_REPEATS);
+    if (a->text && !a->draft)
+        return carat_fail(err, CARAT_EUSAGE, "--text is what --draft reads: give a drafter too");
+    if (a->draft && a->predict < 2)
+        return carat_fail(err, CARAT_EUSAGE, "--draft: decoding is what it speeds up; -n must be 2 or more");
     struct list depth = {0}, parallel = {0};
     carat_status st;
     if ((st = numbers("-d", a->depths, 0, 1 << 20, &depth, err)) ||
@@ -135,6 +147,14 @@ static carat_status plan_tests(struct bench *b, carat_err *err)
                 .decode = true, .tokens = (size_t)a->predict, .depth = depth.v[i], .parallel = parallel.v[j]};
             st = add_test(b, &t, err);
         }
+        if (a->draft && a->predict > 1 && !st)
+            st = add_test(b,
+                          &(struct test){.decode = true,
+                                         .drafted = true,
+                                         .tokens = (size_t)a->predict,
+                                         .depth = most(depth.v[i], 1),
+                                         .parallel = 1},
+                          err);
     }
     return st;
 }
@@ -180,6 +200,8 @@ static carat_status open_all(struct bench *b, carat_err *err)
         return st;
     b->load_s = carat_now() - start;
     b->numerics = o.numerics;
+    if (a->draft && (st = carat_bench_draft_open(b->session, b->model, a->draft, a->text, &b->draft, err)))
+        return st;
     if ((st = carat_kernels_pick(a->kernels, &b->kern, err)) ||
         (st = carat_team_open((int)a->common.threads, &b->team, err)) || (st = choose_probe(b, err)))
         return st;
@@ -225,6 +247,25 @@ static carat_status decode(struct bench *b, const struct test *t, const int32_t 
                                : carat_session_step(b->session, steps, t->parallel, err);
 }
 
+/* A reply behind `depth` ids, without and with the drafter. */
+static carat_status once_drafted(struct bench *b, struct test *t, size_t rep, carat_err *err)
+{
+    carat_drafted d;
+    fill_ids(b, t->depth, (uint64_t)b->a->common.seed + rep * 7919 + t->depth);
+    carat_bench_draft_prompt(&b->draft, b->model, rep, b->ids, t->depth);
+    carat_status st = carat_bench_draft_run(&b->draft, b->session, b->ids, t->depth, t->tokens, &d, err);
+    if (st)
+        return st;
+    double ids = (double)(t->tokens - 1);
+    t->rate[rep] = ids / d.seconds;
+    t->plain[rep] = ids / d.plain_seconds;
+    t->fraction[rep] = t->read[rep] = t->bytes_per_token = t->ops_per_token = NAN; /* two models at work */
+    t->rounds += d.rounds;
+    t->drafts += d.drafted;
+    t->right += d.right;
+    return CARAT_OK;
+}
+
 static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err *err)
 {
     const carat_model_info *info = carat_model_describe(b->model);
@@ -253,7 +294,7 @@ static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err 
     double last = (double)info->ops_per_token, other = (double)info->ops_per_prompt_token;
     t->ops_per_token = (last + other * (double)(t->tokens - 1)) / (double)t->tokens;
     t->bytes_per_token /= (double)t->tokens;
-    double peak = b->numerics == CARAT_INT8 && info->packed ? b->int8_peak : b->f32_peak;
+    double peak = b->numerics == CARAT_INT8 && info->packed ? b->int8.rate : b->f32.rate;
     t->fraction[rep] = peak > 0 ? t->rate[rep] * t->ops_per_token / 1e9 / peak : 0;
     return CARAT_OK;
 }
@@ -262,14 +303,19 @@ static carat_status measure(struct bench *b, carat_err *err)
 {
     size_t repeats = (size_t)b->a->repeats;
     carat_progress bar = carat_progress_begin(&b->a->common.talk, "bench", "run", b->n_tests * repeats);
-    b->int8_peak = carat_probe_int8(b->kern, b->team, &b->int8_name);
-    b->f32_peak = carat_probe_f32(b->kern, b->team, &b->f32_name);
+    b->int8 = carat_probe_int8(b->kern, b->team);
+    b->f32 = carat_probe_f32(b->kern, b->team);
+    double swing = b->int8.swing > b->f32.swing ? b->int8.swing : b->f32.swing;
+    if (swing > UNSTEADY)
+        carat_note(&b->a->common.talk,
+                   "the arithmetic peak swung by %.0f %% while it was measured: shares of it are uncertain",
+                   swing * 100);
     fill_ids(b, 2, 1);
     carat_status st = sync_to(b, 2, 1,
                               err); /* touches the weights: the first run would pay for the page faults */
     for (size_t i = 0; i < b->n_tests && !st; i++)
         for (size_t r = 0; r < repeats && !st; r++) {
-            st = once(b, &b->test[i], r, err);
+            st = (b->test[i].drafted ? once_drafted : once)(b, &b->test[i], r, err);
             carat_progress_at(&bar, i * repeats + r + 1);
         }
     carat_progress_end(&bar);
@@ -277,6 +323,27 @@ static carat_status measure(struct bench *b, carat_err *err)
 }
 
 /* ---- printing ------------------------------------------------------------------------------------------------ */
+
+/* Median tokens/s without the drafter. */
+static double plain_rate(const struct bench *b, struct test *t)
+{
+    double plain[3];
+    spread(t->plain, (size_t)b->a->repeats, plain);
+    return plain[1];
+}
+
+static void json_drafted(const struct bench *b, struct test *t, carat_jw *w, double rate)
+{
+    double plain = plain_rate(b, t);
+    carat_jw_key(w, "plain_tokens_per_s");
+    carat_jw_f64(w, plain);
+    carat_jw_key(w, "speed_up");
+    carat_jw_f64(w, rate / plain);
+    carat_jw_key(w, "drafted");
+    carat_jw_u64(w, t->drafts);
+    carat_jw_key(w, "accepted");
+    carat_jw_u64(w, t->right);
+}
 
 static void print_json(struct bench *b)
 {
@@ -298,8 +365,8 @@ static void print_json(struct bench *b)
                       {"kv_bytes_per_token", t->decode ? t->kv_bytes : 0},
                       {"planned_bytes", (double)(b->plan.kv + b->plan.scratch)},
                       {"read_gb_s", read[1]},
-                      {"int8_gop_s", b->int8_peak},
-                      {"f32_gflop_s", b->f32_peak},
+                      {"int8_gop_s", b->int8.rate},
+                      {"f32_gflop_s", b->f32.rate},
                       {"load_s", b->load_s}};
         carat_jw_open(&w, '{');
         carat_jw_key(&w, "test");
@@ -316,6 +383,8 @@ static void print_json(struct bench *b)
             carat_jw_key(&w, number[k].key);
             carat_jw_f64(&w, number[k].value);
         }
+        if (t->drafted)
+            json_drafted(b, t, &w, rate[1]);
         carat_jw_key(&w, "peak_rss");
         carat_jw_u64(&w, carat_rss_peak_bytes());
         carat_jw_key(&w, "anon_rss");
@@ -329,7 +398,7 @@ static void print_json(struct bench *b)
         carat_jw_key(&w, "kv");
         carat_jw_text(&w, carat_kv_name(carat_session_kv(b->session)));
         carat_jw_key(&w, "int8_instruction");
-        carat_jw_text(&w, b->int8_name);
+        carat_jw_text(&w, b->int8.instruction);
         carat_jw_close(&w);
     }
     carat_jw_close(&w);
@@ -348,7 +417,7 @@ static void print_csv(struct bench *b)
         spread(t->fraction, (size_t)b->a->repeats, fraction);
         spread(t->read, (size_t)b->a->repeats, read);
         printf("%s,%.3f,%.3f,%.3f,%.4f,%.2f,%.1f,%.1f,%d,%s,%s,%s\n", t->name, rate[0], rate[1], rate[2],
-               fraction[1], read[1], b->int8_peak, b->f32_peak, carat_team_size(b->team),
+               fraction[1], read[1], b->int8.rate, b->f32.rate, carat_team_size(b->team),
                carat_session_kernels(b->session), carat_numerics_name(b->numerics),
                carat_kv_name(carat_session_kv(b->session)));
     }
@@ -363,8 +432,18 @@ static void print_plan(const struct bench *b)
     carat_format_bytes(b->plan.kv, kv);
     carat_format_bytes(b->plan.scratch, scratch);
     carat_format_bytes(grown, own);
+    if (b->draft.draft) /* whose memory would be counted too */
+        return;
     printf("session: planned %s of KV cache and %s of scratch; resident %s, %.1f %% of the plan\n", kv,
            scratch, own, 100 * (double)grown / (double)planned);
+}
+
+static void print_drafted(const struct bench *b, struct test *t, double rate)
+{
+    double plain = plain_rate(b, t);
+    printf("%.2f times the %.2f without drafts; %.0f %% of %" PRIu64 " drafts right, %.2f tokens a round\n",
+           rate / plain, plain, t->drafts ? 100 * (double)t->right / (double)t->drafts : 0, t->drafts,
+           (double)(t->rounds + t->right) / (double)t->rounds);
 }
 
 static void print_table(struct bench *b)
@@ -384,7 +463,9 @@ static void print_table(struct bench *b)
         spread(t->fraction, (size_t)b->a->repeats, fraction);
         spread(t->read, (size_t)b->a->repeats, read);
         printf("%-12s %10.2f %10.2f %10.2f  ", t->name, rate[0], rate[1], rate[2]);
-        if (t->decode)
+        if (t->drafted)
+            print_drafted(b, t, rate[1]);
+        else if (t->decode)
             printf("%.0f %% of %.1f GB/s read bandwidth (%.3g MB a token; K and V %.3g MB)\n",
                    fraction[1] * 100, read[1], t->bytes_per_token / 1e6, t->kv_bytes / 1e6);
         else
@@ -392,7 +473,7 @@ static void print_table(struct bench *b)
                    b->numerics == CARAT_INT8 && info->packed ? "int8" : "f32", t->ops_per_token / 1e9);
     }
     printf("machine: int8 %.0f Gop/s (%s), f32 %.0f Gflop/s; load %.2f s; memory %s, of it own %s\n",
-           b->int8_peak, b->int8_name, b->f32_peak, b->load_s, peak, anon);
+           b->int8.rate, b->int8.instruction, b->f32.rate, b->load_s, peak, anon);
     print_plan(b);
 }
 
@@ -402,7 +483,7 @@ static carat_status draw(struct bench *b, carat_err *err)
     carat_depth_point p[MAX_TESTS];
     size_t n = 0;
     for (const struct test *t = b->test; t < b->test + b->n_tests; t++) {
-        if (!t->decode || t->parallel > 1)
+        if (!t->decode || t->drafted || t->parallel > 1)
             continue;
         if (n && p[n - 1].depth >= (double)t->depth)
             return carat_fail(err, CARAT_EUSAGE, "--svg: depths must rise: -d 0,2048,8192");
@@ -447,6 +528,7 @@ static int run(const void *args, carat_err *err)
     if (b) {
         b->a = args;
         st = bench_model(b, err);
+        carat_bench_draft_close(&b->draft);
         carat_session_close(b->session);
         carat_model_close(b->model);
         carat_team_close(b->team);
@@ -466,6 +548,10 @@ static const carat_opt options[] = {
     {"depth", 'd', CARAT_OPT_TEXT, AT(depths), "N[,N]", "positions already in the cache (0)"},
     {"parallel", 0, CARAT_OPT_TEXT, AT(parallel), "N[,N]",
      "sequences that decode together, one token each in a pass (1)"},
+    {"draft", 0, CARAT_OPT_TEXT, AT(draft), "MODEL",
+     "a drafter of MODEL: greedy decoding with it, beside decoding without"},
+    {"text", 0, CARAT_OPT_TEXT, AT(text), "FILE",
+     "UTF-8 text for the prompts of --draft (default: random ids)"},
     {"repeats", 'r', CARAT_OPT_INT, AT(repeats), "N", "runs of each test (5)"},
     {"svg", 0, CARAT_OPT_TEXT, AT(svg), "FILE", "draw the time of a decoded token over the depths of -d"},
     {"output", 'o', CARAT_OPT_TEXT, AT(format), "FORMAT", "table, json or csv"},
@@ -481,14 +567,17 @@ const carat_cmd carat_cmd_bench = {
     .name = "bench",
     .summary = "speed, as a share of what the machine can do",
     .usage = "MODEL [options]",
-    .detail =
-        "ppN reads a prompt of N random tokens and wants the last logits; tgN decodes N tokens one by "
-        "one; tgNxS does so\n"
-        "for S sequences together, and its rate counts the tokens of all. The read bandwidth is probed "
-        "before and after every\n"
-        "run, over the mapped weights; the int8 and f32 peaks once. tg is given as a share of the bandwidth "
-        "over the weight\n"
-        "bytes a token needs, pp as a share of the peak over the operations that a prompt token needs.",
+    .detail = "ppN reads a prompt of N random tokens and wants the last logits; tgN decodes N tokens one by "
+              "one; tgNxS does so\n"
+              "for S sequences together, and its rate counts the tokens of all. The read bandwidth is probed "
+              "before and after every\n"
+              "run, over the mapped weights; the int8 and f32 peaks once. tg is given as a share of the "
+              "bandwidth over the weight\n"
+              "bytes a token needs, pp as a share of the peak over the operations that a prompt token needs. "
+              "tgN+draft writes the\n"
+              "same greedy reply without and with a drafter, checks that both are equal, and gives the rate "
+              "of the second; how many\n"
+              "drafts are right depends on the text.",
     .example = "$ carat bench gemma-4-E2B-int4 -p 512 -n 128 -t 2 -o json",
     .options = options,
     .args_size = sizeof(struct args),

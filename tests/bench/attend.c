@@ -89,7 +89,6 @@ int main(int argc, char **argv)
     const carat_kernels *k = NULL;
     carat_team *team = NULL;
     carat_err err = {0};
-    const char *name;
     size_t depth = argc > 3 ? (size_t)atol(argv[3]) : 4096, bytes = 256u << 20;
     if (carat_kernels_pick(argc > 2 ? argv[2] : NULL, &k, &err) ||
         carat_team_open(argc > 1 ? atoi(argv[1]) : 0, &team, &err)) {
@@ -100,7 +99,7 @@ int main(int argc, char **argv)
     memset(mem, 1, bytes);
     double read = carat_probe_read(team, mem, bytes);
     printf("%d threads: read %.1f GB/s, f32 %.0f Gflop/s\n", carat_team_size(team), read,
-           carat_probe_f32(k, team, &name));
+           carat_probe_f32(k, team).rate);
     carat_free(mem);
     for (carat_kv kv = CARAT_KV_F32; kv <= CARAT_KV_INT8; kv++)
         measure(k, team, (carat_attention){.kv = kv, .heads = 8, .kv_heads = 1, .dim = 512}, depth, read);

@@ -126,7 +126,6 @@ int main(int argc, char **argv)
     const carat_kernels *k = NULL;
     carat_team *team = NULL;
     carat_err err = {0};
-    const char *int8_name, *f32_name;
     if (carat_kernels_pick(argc > 2 ? argv[2] : NULL, &k, &err) ||
         carat_team_open(argc > 1 ? atoi(argv[1]) : 0, &team, &err)) {
         fprintf(stderr, "kernels: %s\n", err.text);
@@ -136,11 +135,11 @@ int main(int argc, char **argv)
     size_t bytes = 256u << 20;
     void *mem = carat_alloc(bytes, 1, NULL);
     memset(mem, 1, bytes);
-    double peaks[3] = {carat_probe_read(team, mem, bytes), carat_probe_int8(k, team, &int8_name),
-                       carat_probe_f32(k, team, &f32_name)};
+    carat_peak int8 = carat_probe_int8(k, team), f32 = carat_probe_f32(k, team);
+    double peaks[3] = {carat_probe_read(team, mem, bytes), int8.rate, f32.rate};
     carat_free(mem);
     printf("%d threads: read %.1f GB/s, %s %.0f Gop/s, %s %.0f Gflop/s\n", carat_team_size(team), peaks[0],
-           int8_name, peaks[1], f32_name, peaks[2]);
+           int8.instruction, peaks[1], f32.instruction, peaks[2]);
     measure_all(k, team, peaks);
     carat_team_close(team);
     return 0;
