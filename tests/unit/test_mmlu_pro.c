@@ -447,7 +447,7 @@ static void official_scores(void **state)
         carat_err err;
         if (carat_table_each(path, add_reply, &r, &err))
             fail_msg("%s", err.text);
-        carat_results out = {.metric = {{"acc", {-1}}}, .n = 1};
+        carat_results out = {.metric = {{"acc", {.value = -1}}}, .n = 1};
         assert_int_equal(suite->report(NULL, (const carat_json *const *)r.record, r.n, &out, NULL), CARAT_OK);
         assert_true(fabs(metric(&out, "acc_official") - want[k].official) < 1e-12);
         assert_true(metric(&out, "acc") == -1);
