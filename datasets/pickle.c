@@ -119,7 +119,8 @@ carat_status carat_unpickle_text(const void *from, size_t n, carat_str *out, car
     size_t before = out->len;
     good = good && string(&in, out) && memo_and_stop(&in);
     if (!good) {
-        out->len = before;
+        if (out->len > before)
+            out->data[out->len = before] = 0;
         return carat_fail(err, CARAT_EFORMAT, "not a pickle of one string (at byte %zu of %zu)",
                           (size_t)(in.p - (const uint8_t *)from), n);
     }

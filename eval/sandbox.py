@@ -111,6 +111,8 @@ def clear():
             break
     for folder in folders:
         try:
+            if os.getpid() == 1:
+                mend(folder)
             for name in os.listdir(folder):
                 path = os.path.join(folder, name)
                 if os.path.isdir(path) and not os.path.islink(path):
@@ -120,6 +122,12 @@ def clear():
                     os.unlink(path)
         except (OSError, RecursionError):
             pass
+
+
+def mend(folder):
+    """A program of the same user may have closed it."""
+    if os.stat(folder).st_uid == os.getuid():
+        os.chmod(folder, 0o1777)
 
 
 def resident():

@@ -166,8 +166,8 @@ static bool listen(void *ctx, carat_str *s)
         more = heard(l, s->data[at], s->data + at + RECORD, (size_t)n);
         at += RECORD + (size_t)n;
     }
-    memmove(s->data, s->data + at, s->len - at);
-    s->len -= at;
+    if (at)
+        memmove(s->data, s->data + at, (s->len -= at) + 1);
     return more;
 }
 

@@ -33,7 +33,7 @@ def grade(replies, data, mode):
     if p.returncode == 4:
         print("SKIP", p.stderr.strip())
         return None
-    lines = [json.loads(x) for x in p.stdout.splitlines()]
+    lines = [json.loads(x) for x in p.stdout.split("\n") if x]
     return lines[:-1]
 
 
@@ -53,7 +53,7 @@ def samples():
         for w, g in zip(wanted, got, strict=True):
             check(all(w[mode][k] == g.get(k) for k in keys), f"{mode} {w['question_id']} {w['candidate']}: {[w[mode][k] for k in keys]}, got {g}")
     p = subprocess.run([CARAT, "grade", "livecodebench", "--replies", f"{SAMPLES}/extract.jsonl", "--extract-only"], capture_output=True, text=True, check=True)
-    for w, g in zip(rows(f"{SAMPLES}/extract.jsonl"), map(json.loads, p.stdout.splitlines())):
+    for w, g in zip(rows(f"{SAMPLES}/extract.jsonl"), map(json.loads, p.stdout.split("\n")[:-1])):
         check(w["code"] == g["code"], f"extract {w['id']}: {w['code']!r}, got {g['code']!r}")
 
 
@@ -101,9 +101,9 @@ def compared(seed):
     r = random.Random(seed)
     path = os.path.join(os.getcwd(), "problems.jsonl")
     pairs = []
-    for _ in range(400):
+    for _ in range(150):
         want = "\n".join(random_line(r) for _ in range(r.randrange(1, 4)))
-        got = "\n".join(line if r.random() < .5 else " ".join(spelling(r, decimal.Decimal(t)) if numbers(t) and numbers(t)[0].is_finite() and abs(numbers(t)[0]) < 10 ** 6 else t
+        got = "\n".join(line if r.random() < .5 else " ".join(spelling(r, decimal.Decimal(t)) if numbers(t) and numbers(t)[0].is_finite() and abs(numbers(t)[0].adjusted()) < 9 else t
                                                               for t in line.split()) if r.random() < .7 else random_line(r) for line in want.split("\n"))
         pairs.append((got + r.choice(["", "\n", " \n\n"]), want + r.choice(["", "\n", "\r\n"])))
     cases = [{"question_id": f"p{i:03}", "question_title": "", "question_content": "", "platform": "", "contest_id": "", "contest_date": "2025-01-01", "starter_code": "",
@@ -138,7 +138,7 @@ def json_equal(seed):
             return r.choice([int(v), float(v), v])
         return [vary(x) for x in v] if isinstance(v, list) else {k: vary(v[k]) for k in sorted(v, reverse=r.random() < .5)} if isinstance(v, dict) else v
 
-    pairs = [(vary(w), w) for w in (value(3) for _ in range(300))]
+    pairs = [(vary(w), w) for w in (value(3) for _ in range(120))]
     path = os.path.join(os.getcwd(), "calls.jsonl")
     with open(path, "w") as f:
         for i, (_, want) in enumerate(pairs):
@@ -165,10 +165,10 @@ def hostile():
 
 
 if __name__ == "__main__":
-    start = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    samples()
+    start = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 1
+    "nosamples" in sys.argv or samples()
     compared(start)
     json_equal(start)
-    hostile()
+    "nohostile" in sys.argv or hostile()
     print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
     sys.exit(1 if counts["failed"] else 0)
