@@ -40,9 +40,15 @@ carat_status carat_report_flips(const carat_report *r, const char *suite, carat_
     *out = (carat_flips){0};
     if (!a || !b || !a->asks || !b->asks || !a->n || !b->n)
         return CARAT_OK;
-    carat_status st = carat_match_open(&r->run[0].loaded, &r->run[1].loaded, suite, true, &m, err);
-    if (st) /* no item in common is nothing to show */
-        return st == CARAT_EFORMAT ? CARAT_OK : st;
+    carat_err why = {0};
+    carat_status st = carat_match_open(&r->run[0].loaded, &r->run[1].loaded, suite, true, &m, &why);
+    if (st == CARAT_EFORMAT) /* no item in common: nothing to show */
+        return CARAT_OK;
+    if (st) {
+        if (err)
+            *err = why;
+        return st;
+    }
     carat_flips f = {.flip = carat_alloc(m.n, sizeof *f.flip, err), .pairs = m.n, .prompts = m.prompts};
     if (!f.flip)
         st = CARAT_ENOMEM;

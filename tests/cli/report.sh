@@ -26,7 +26,9 @@ page a.html:1000000 ab.html:1000000 aba.html:1000000 few.html:100000 a.xml
 echo "-- hostile texts"
 make hostile --items 60 --hostile
 for f in text json html markdown junit lm-eval benchmark; do report hostile hostile --format $f -o "h.$f" 2>err || cat err; done
-page h.html:1500000 h.junit
+report hostile a --format html -o ha.html # no item in common
+page h.html:1500000 h.junit ha.html
+grep -c 'not compared' ha.html
 grep -c 'alert(1)>' h.html h.junit h.markdown || true
 report hostile --format lm-eval -o lm/
 python3 -c 'import glob, json
