@@ -214,6 +214,11 @@ static carat_status read_dir(reading *r, const char *dir, carat_err *err)
 
 static carat_status check(const carat_eval *e, const char *suite, carat_err *err)
 {
+    if (!e->model->nll && !e->model->score)
+        return carat_fail(err, CARAT_ESUPPORT,
+                          "%s needs probabilities of given tokens, which carat does not ask an endpoint for: "
+                          "run it on the checkpoint itself",
+                          suite);
     if (!e->model->tokenizer)
         return carat_fail(err, CARAT_EFORMAT, "the model has no readable tokenizer.json, which %s needs",
                           suite);

@@ -3,6 +3,7 @@
  * What may pass (a lost connection, too many requests, half a reply) is tried again; what will not is a fault at once. Either way a
  * question without a whole reply is not measured. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "eval/backends/openai.h"
@@ -29,9 +30,11 @@ typedef struct call {
     carat_str body, page; /* the request; a reply that is no stream */
     char hex[65];
     uint32_t tries;
-    double taken, due;               /* when the question came; when to send */
-    double wait_s, first_s, total_s; /* of the last try */
+    double taken, due;      /* when the question came; when to send */
+    double wait_s, total_s; /* of the last try */
     double sent;
+    double *piece_s; /* [n_pieces], of the last try */
+    size_t n_pieces, cap_pieces;
     bool streaming;
     carat_sse events;
     carat_oai_reply reply;
@@ -61,8 +64,11 @@ static carat_status on_event(void *ctx, const char *data, size_t len, carat_err 
     if (c->reply.done || len == 0)
         return CARAT_OK;
     carat_status st = carat_oai_read(&c->reply, data, len, err);
-    if (c->first_s < 0 && c->reply.text.len + c->reply.thought.len > had)
-        c->first_s = carat_now() - c->sent;
+    if (st || c->reply.text.len + c->reply.thought.len == had)
+        return st;
+    if ((st = carat_grow((void **)&c->piece_s, &c->cap_pieces, c->n_pieces + 1, sizeof *c->piece_s, err)))
+        return st;
+    c->piece_s[c->n_pieces++] = carat_now() - c->sent;
     return st;
 }
 
@@ -190,7 +196,7 @@ static carat_status try_once(asking *a, call *c, carat_err *err)
     carat_str_clear(&c->page);
     c->trouble = (carat_err){0};
     c->streaming = false;
-    c->first_s = -1;
+    c->n_pieces = 0;
     c->sent = now;
     c->wait_s = now - c->taken;
     c->tries++;
@@ -246,8 +252,10 @@ static carat_status deliver(asking *a, call *c, carat_err *err)
                            .cached_tokens = r->cached_tokens,
                            .reply_tokens = r->reply_tokens,
                            .wait_s = c->wait_s,
-                           .first_s = fmax(c->first_s, 0),
+                           .first_s = c->n_pieces ? c->piece_s[0] : 0,
                            .total_s = c->total_s,
+                           .token_s = c->n_pieces ? c->piece_s : NULL,
+                           .n_token_s = c->n_pieces,
                            .tries = c->tries};
     c->phase = IDLE;
     a->faults = good ? 0 : a->faults + 1;
@@ -341,6 +349,7 @@ out:
         carat_str_free(&a.calls[i].why);
         carat_sse_free(&a.calls[i].events);
         carat_oai_reply_free(&a.calls[i].reply);
+        free(a.calls[i].piece_s);
     }
     carat_free(a.calls);
     return st;

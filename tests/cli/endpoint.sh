@@ -122,6 +122,9 @@ for bad in '{"messages": []}' '[1]' '{"a": 1' '{"chat_template_kwargs": {"enable
 for bad in tries=0 tries=x stream=maybe speed=1 tries; do ask bad "$U/v1" --set $bad; cat bad.err bad.exit; done
 for bad in ftp://x/v1 file:///etc/passwd http://me:secret@127.0.0.1/v1 'http://127.0.0.1/v1?key=1' http://; do ask bad "$bad"; cat bad.err bad.exit; done
 
+echo "-- what an endpoint is not asked for"
+c=0; $CARAT eval --endpoint "$U/v1" --model stub --suite perplexity --data perplexity="$ROOT/datasets/demo/heldout.txt" -q 2>&1 || c=$?; echo "exit $c"
+
 echo "-- certificates are looked at"
 start tls --key "$CARAT_API_KEY" --certificate "$ROOT/tests/support/loopback.pem"
 T=https://127.0.0.1:$(cat tls.port)/v1
