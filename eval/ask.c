@@ -1,7 +1,6 @@
 /* Asking: the items of a suite through a backend into a run (ask.h).               SPDX-License-Identifier: Apache-2.0 */
 #include "eval/ask.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,35 +35,34 @@ typedef struct asking {
     carat_status st;
     carat_err err; /* the first failure */
     size_t count[CARAT_NOT_MEASURED + 1];
-    double sum, square; /* of the scores */
+    double sum; /* of the scores */
     carat_progress bar;
     char score[96];
 } asking;
 
 /* ---- marking ------------------------------------------------------------------------------------------------- */
 
-/* The score so far, with the normal interval: for the eye only. */
+/* The score so far and its interval, as if items were alone: for the eye only. */
 static void show(asking *r)
 {
-    size_t n = r->count[CARAT_RIGHT] + r->count[CARAT_WRONG] + r->count[CARAT_UNPARSED], done = n;
-    done += r->count[CARAT_NOT_MEASURED];
-    double mean = n ? r->sum / (double)n : NAN;
-    double spread = n > 1 ? 1.96 * sqrt(fmax(r->square / (double)n - mean * mean, 0) / (double)(n - 1)) : NAN;
-    int len = snprintf(r->score, sizeof r->score, "%s %.3f +- %.3f", r->a->suite->metric, mean, spread);
-    if (r->count[CARAT_NOT_MEASURED])
-        snprintf(r->score + len, sizeof r->score - (size_t)len, ", %zu not measured",
-                 r->count[CARAT_NOT_MEASURED]);
+    size_t n = r->count[CARAT_RIGHT] + r->count[CARAT_WRONG] + r->count[CARAT_UNPARSED],
+           lost = r->count[CARAT_NOT_MEASURED];
+    if (n) {
+        carat_interval between = carat_wilson(r->sum, (double)n, 0.95);
+        int len = snprintf(r->score, sizeof r->score, "%s %.3f [%.3f, %.3f]", r->a->suite->metric,
+                           r->sum / (double)n, between.low, between.high);
+        if (lost)
+            snprintf(r->score + len, sizeof r->score - (size_t)len, ", %zu not measured", lost);
+    }
     r->bar.note = n ? r->score : NULL;
-    carat_progress_at(&r->bar, done);
+    carat_progress_at(&r->bar, n + lost);
 }
 
 static void count(asking *r, const carat_mark *m)
 {
     r->count[m->outcome]++;
-    if (m->outcome != CARAT_NOT_MEASURED) {
+    if (m->outcome != CARAT_NOT_MEASURED)
         r->sum += m->score;
-        r->square += m->score * m->score;
-    }
 }
 
 /* Marks an answer and keeps its record; callable from any thread without the lock. */
