@@ -303,7 +303,9 @@ static carat_status mark_kept(asking *r, carat_err *err)
             continue;
         if ((a->again || carat_mark_waits(a->results[i])) && carat_mark_reply(a->results[i], &answer))
             st = r->n_graders ? wait_for_grader(r, i, &answer, err) : mark(r, i, &answer, err);
-        else if (!(st = carat_mark_read(a->results[i], &m, err)) && !m.fault) {
+        else if ((st = carat_mark_read(a->results[i], &m, err)))
+            carat_fail_in(err, st, "items.jsonl: a record of this suite");
+        else if (!m.fault) {
             pthread_mutex_lock(&r->lock);
             count(r, &m);
             r->bar.before++;

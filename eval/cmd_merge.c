@@ -179,7 +179,7 @@ static carat_status summarize(struct job *j, const carat_suite *s, const piece *
     if (st)
         return st;
     j->n_suites++;
-    for (size_t i = 0; i < j->n && !*sum->results.note; i++)
+    for (size_t i = 0; i < j->n && !note; i++) /* what a suite knows only while it is open */
         if (!carat_json_text(carat_json_get(carat_json_get(j->shard[i].report, "notes"), s->name), "", &note,
                              NULL))
             snprintf(sum->results.note, sizeof sum->results.note, "%s", note);

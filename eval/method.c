@@ -198,9 +198,10 @@ static carat_status put_backend(carat_jw *w, const char *key, const carat_backen
 static carat_status put_models(const carat_method *m, carat_jw *w, carat_err *err)
 {
     put_text(w, "model", m->model);
-    carat_status st = put_backend(w, "backend", m->model_backend, err);
-    if (!st && m->model_backend->pin)
-        st = m->model_backend->pin(m->model_backend->self, w, err);
+    const carat_backend *b = m->model_backend;
+    carat_status st = b->pin ? b->pin(b->self, w, err) : CARAT_OK;
+    if (!st)
+        st = put_backend(w, "backend", b, err);
     put_text(w, "reference", m->reference);
     const carat_backend *r = m->reference_backend;
     if (!st && m->reference && carat_is_file(m->reference))

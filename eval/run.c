@@ -145,8 +145,14 @@ static carat_status begin(carat_run *r, const char *header, carat_err *err)
     carat_status st = carat_make_dir(r->dir, err);
     if (st || (st = lock(r, err)))
         return st;
+    carat_path_join(&s, r->dir, "items.jsonl");
+    bool begun = carat_is_file(s.data);
     carat_path_join(&s, r->dir, "header.json");
-    st = settle_header(r, s.data, header, err);
+    if (begun && !carat_is_file(s.data))
+        st = carat_fail(err, CARAT_EFORMAT, "%s: items.jsonl without header.json: nobody knows its method",
+                        r->dir);
+    else
+        st = settle_header(r, s.data, header, err);
     carat_path_join(&s, r->dir, "items.jsonl");
     if (!st && carat_is_file(s.data) && !(st = read_items(r, s.data, err)) &&
         truncate(s.data, (off_t)r->length) != 0)

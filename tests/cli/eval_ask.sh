@@ -68,7 +68,12 @@ same whole torn "a torn line is asked again"
 cp -r whole bad
 sed -i '2s/.*/{"suite": "gsm8k", "it/' bad/items.jsonl
 code ask -o bad; cat err
+cp whole/items.jsonl bad/items.jsonl
+sed -i '2s/"outcome": "[a-z]*"/"outcome": "splendid"/' bad/items.jsonl
+code ask -o bad; cat err
 printf '[]' >bad/header.json
+code ask -o bad; cat err
+rm bad/header.json
 code ask -o bad; cat err
 
 echo "-- a full disk"
