@@ -12,7 +12,7 @@
 #include "runtime/base/mem.h"
 
 enum {
-    USUAL_SLOTS = 16,
+    USUAL_SLOTS = CARAT_STEP_ROWS,
     MOST_PINS = 16,
     QUEUE = 16,  /* questions looked at ahead of their turn, to see what they share */
     PIECE = 512, /* prompt tokens computed between two steps */
