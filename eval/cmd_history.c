@@ -198,7 +198,7 @@ static int run(const void *args, carat_err *err)
 static const carat_opt options[] = {
     {"label", 0, CARAT_OPT_TEXT, AT(label), "TEXT", "add: a commit, a build number; kept with the run"},
     {"suite", 's', CARAT_OPT_TEXT, AT(suite), "NAME", "list, plot: of this suite only"},
-    {"metric", 0, CARAT_OPT_TEXT, AT(metric), "NAME", "list, plot: this metric (the first of each suite)"},
+    {"metric", 0, CARAT_OPT_TEXT, AT(metric), "NAME", "list, plot: this metric (the headline of each suite)"},
     {"all", 0, CARAT_OPT_FLAG, AT(all), NULL, "list, plot: all metrics"},
     {"model", 0, CARAT_OPT_TEXT, AT(model), "TEXT", "list, plot: of models whose name has this in it"},
     {"output", 'o', CARAT_OPT_TEXT, AT(out), "FILE", "list, plot: instead of stdout"},

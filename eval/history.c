@@ -318,12 +318,13 @@ static carat_status add_suite(carat_past *h, int64_t id, const carat_report_run 
                               const carat_report_suite *suite, carat_err *err)
 {
     struct added a = {.h = h, .run = id, .suite = suite};
-    int place = 0;
+    const carat_json *headline = carat_report_headline(suite->metrics);
+    int place = 1; /* 0 is the headline's */
     carat_status st = way_of(run, suite, a.way, err);
     for (const carat_json *c = carat_json_first(suite->metrics); c && !st; c = carat_json_next(c)) {
         carat_metric m = carat_report_metric(c);
         if (isfinite(m.estimate.value))
-            st = add_score(&a, place++, &m, err);
+            st = add_score(&a, c == headline ? 0 : place++, &m, err);
     }
     return st || !suite->asks ? st : add_outcomes(h, id, suite, err);
 }

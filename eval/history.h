@@ -31,7 +31,7 @@ typedef struct carat_past_row {
 } carat_past_row;
 
 typedef struct carat_past_filter {
-    const char *suite, *metric; /* exactly; NULL: any suite, the first metric of each */
+    const char *suite, *metric; /* exactly; NULL: any suite, the headline of each */
     const char *model;          /* part of its name; NULL: any */
     bool all;                   /* every metric */
 } carat_past_filter;

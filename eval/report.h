@@ -50,6 +50,8 @@ const carat_report_suite *carat_report_suite_of(const carat_report_run *run,
                                                 const char *name); /* NULL: none */
 /* A metric read from its JSON; NaN where a member is absent or null, n = 0 where absent. Its shape was checked at open. */
 carat_metric carat_report_metric(const carat_json *node);
+/* What a suite is known by: its first metric with an error, else its first; NULL: none. */
+const carat_json *carat_report_headline(const carat_json *metrics);
 /* With as many digits as its standard error leaves meaning to; "-" for NaN. */
 void carat_report_number(carat_str *out, const carat_metric *m, double x);
 int carat_report_direction(const char *metric);    /* 1: bigger is better, -1: smaller, 0: neither */

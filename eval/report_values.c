@@ -34,6 +34,14 @@ carat_metric carat_report_metric(const carat_json *node)
                            number(node, "high"), n >= 1 && n < 0x1p53 ? (size_t)n : 0}};
 }
 
+const carat_json *carat_report_headline(const carat_json *metrics)
+{
+    for (const carat_json *c = carat_json_first(metrics); c; c = carat_json_next(c))
+        if (isfinite(carat_report_metric(c).estimate.error))
+            return c;
+    return carat_json_first(metrics);
+}
+
 void carat_report_number(carat_str *out, const carat_metric *m, double x)
 {
     double error = m->estimate.error;
@@ -77,16 +85,17 @@ const char *carat_report_unit(const char *metric)
     static const struct {
         const char *word, *unit;
     } units[] = {{"tokens_per_s", "tokens/s"},
+                 {"gb_per_s", "GB/s"},
+                 {"joules", "J"},
                  {"_ms", "ms"},
                  {"per_s", "1/s"},
                  {"_s", "s"},
                  {"_mib", "MiB"},
                  {"_gb", "GB"},
                  {"_bytes", "bytes"},
-                 {"_joules", "J"},
                  {"bits_per_byte", "bits/byte"}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strstr(metric, units[i].word) && (i < 2 || carat_ends(metric, units[i].word)))
+        if (strstr(metric, units[i].word) && (i < 4 || carat_ends(metric, units[i].word)))
             return units[i].unit;
     return carat_starts(metric, "kld") || carat_starts(metric, "nll") ? "nats" : "";
 }

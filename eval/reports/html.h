@@ -11,7 +11,7 @@ carat_status carat_html_distributions(const carat_report *r, const char *suite, 
 /* html_items.c: items of one run; what flipped between two. */
 void carat_html_items(const carat_report *r, const carat_report_suite *s, carat_str *out);
 carat_status carat_html_flips(const carat_report *r, const char *suite, carat_str *out, carat_err *err);
-/* html_scores.c: the first metric of each suite; all of one suite's metrics, outcomes and groups. */
+/* html_scores.c: the headline of each suite; all of one suite's metrics, outcomes and groups. */
 void carat_html_overview(const carat_report *r, carat_str *out);
 void carat_html_scores(const carat_report *r, const char *suite, carat_str *out);
 /* html_verdicts.c: of two runs, what `carat compare` says. */

@@ -154,7 +154,7 @@ static void put_metrics(const carat_report *r, const char *suite, carat_str *out
     carat_str_free(&name);
 }
 
-/* The first metric of each suite: what a reader came for, and the way to the rest. */
+/* The headline of each suite: what a reader came for, and the way to the rest. */
 void carat_html_overview(const carat_report *r, carat_str *out)
 {
     carat_str name = CARAT_STR_INIT;
@@ -164,7 +164,7 @@ void carat_html_overview(const carat_report *r, carat_str *out)
         const carat_json *first = NULL;
         for (size_t k = 0; k < r->n && !first; k++) {
             const carat_report_suite *s = carat_report_suite_of(&r->run[k], suite);
-            first = s ? carat_json_first(s->metrics) : NULL;
+            first = s ? carat_report_headline(s->metrics) : NULL;
         }
         carat_str_clear(&name);
         carat_str_printf(&name, "<a href=\"#suite-%zu\">", i);

@@ -87,6 +87,10 @@ static void metrics_have_directions(void **state)
     assert_string_equal(carat_report_unit("tokens_per_s_at_8"), "tokens/s");
     assert_string_equal(carat_report_unit("peak_memory_bytes"), "bytes");
     assert_string_equal(carat_report_unit("kld_mean"), "nats");
+    assert_int_equal(carat_report_direction("read_gb_per_s"), 1);
+    assert_int_equal(carat_report_direction("energy_joules_per_token_at_8"), -1);
+    assert_string_equal(carat_report_unit("read_gb_per_s"), "GB/s");
+    assert_string_equal(carat_report_unit("energy_joules_per_token_at_8"), "J");
     assert_string_equal(carat_report_unit("acc"), "");
 }
 
