@@ -142,6 +142,7 @@ static void add(carat_tally *to, const carat_tally *t)
     to->unmeasured += t->unmeasured;
     to->sum += t->sum;
     to->known += t->known;
+    to->retried += t->retried;
     for (size_t i = 0; i < sizeof t->code / sizeof *t->code; i++)
         to->code[i] += t->code[i];
     for (size_t i = 0; i < sizeof t->level / sizeof *t->level; i++)

@@ -12,6 +12,7 @@ typedef struct carat_tally {
     size_t unmeasured; /* replies that could not be graded */
     double sum;        /* of the scores, in file order; right answers count 1 */
     size_t known;      /* replies whose right answer was known */
+    size_t retried;    /* livecodebench: run once more after a time limit */
     size_t code[6];    /* livecodebench: replies by error code 0, -1, ... -5 */
     size_t level[4]; /* mmlu-pro: replies whose answer was found by extraction level 1, 2, 3; 0: none found */
 } carat_tally;

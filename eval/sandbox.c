@@ -130,7 +130,7 @@ static carat_status mount_python(carat_sandbox *s, const carat_json *facts, cara
 /* bubblewrap's words, a line of them each, in their order. */
 static const char around[] =
     "bwrap --unshare-net --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname sandbox "
-    "--die-with-parent --new-session --as-pid-1 --seccomp 4 --cap-drop ALL";
+    "--new-session --as-pid-1 --seccomp 4 --cap-drop ALL";
 /* Root becomes another user from inside, for which it needs these two a moment longer. A user of its own also is what the limit of
  * processes counts by, from which root is exempt. */
 static const char as_root[] = "--cap-add CAP_SETUID --cap-add CAP_SETGID";
@@ -220,7 +220,7 @@ static carat_status probe(carat_sandbox *s, carat_err *err)
     const char *lacks = NULL;
     carat_status st = carat_cell_start(s, &c, &l, err);
     if (!st) {
-        carat_cell_close(c);
+        carat_cell_close(c); /* the first program will have it */
         if (s->o.unsafe)
             return CARAT_OK;
         lacks = l.pid != 1             ? "process namespace"
@@ -245,6 +245,12 @@ void carat_sandbox_close(carat_sandbox *s)
 {
     if (!s)
         return;
+    while (s->idle) {
+        carat_cell *c = s->idle;
+        s->idle = c->next;
+        carat_cell_end(c);
+    }
+    pthread_mutex_destroy(&s->lock);
     carat_json_free(s->facts);
     carat_arena_free(&s->arena);
     carat_str_free(&s->filter);
@@ -263,6 +269,7 @@ carat_status carat_sandbox_open(const carat_sandbox_options *o, carat_sandbox **
     s->o.stack = o->stack ? o->stack : 8u << 20;
     s->root = geteuid() == 0 && !o->unsafe;
     s->filter = s->about = (carat_str)CARAT_STR_INIT;
+    pthread_mutex_init(&s->lock, NULL);
     carat_status st = command(s, &python, err);
     if (!st && !o->unsafe)
         st = carat_sandbox_filter(&s->filter, err);
@@ -296,5 +303,32 @@ const char *carat_sandbox_python(const carat_sandbox *s)
 carat_status carat_cell_open(carat_sandbox *s, carat_cell **out, carat_err *err)
 {
     carat_layers seen;
-    return carat_cell_start(s, out, &seen, err);
+    for (;;) {
+        pthread_mutex_lock(&s->lock);
+        carat_cell *c = s->idle;
+        s->idle = c ? c->next : NULL;
+        pthread_mutex_unlock(&s->lock);
+        if (!c)
+            return carat_cell_start(s, out, &seen, err);
+        if (carat_cell_usable(c)) {
+            *out = c;
+            return CARAT_OK;
+        }
+        carat_cell_end(c);
+    }
+}
+
+void carat_cell_close(carat_cell *c)
+{
+    if (!c)
+        return;
+    if (!carat_cell_usable(c)) {
+        carat_cell_end(c);
+        return;
+    }
+    carat_sandbox *s = c->s;
+    pthread_mutex_lock(&s->lock);
+    c->next = s->idle;
+    s->idle = c;
+    pthread_mutex_unlock(&s->lock);
 }

@@ -6,7 +6,7 @@
  * What holds a program: bubblewrap with namespaces of its own (network, processes, mounts, IPC, host name; the user, too, unless carat is
  * root: then a user that is nobody else); no capability, no way to new ones; a read-only root of Python and the system's libraries and
  * nothing else; a small /tmp in memory; a list of allowed system calls (libseccomp); limits of memory, time, output, file size, processes and
- * open files. When a cell closes, all that was started in it is gone. Where one of these is not to be had, carat_sandbox_open fails. With
+ * open files. When a program ends, all that it started and wrote is gone; a cell whose program did not end by itself is given up. Where one of these is not to be had, carat_sandbox_open fails. With
  * `unsafe` only limits, a session of its own and the search for descendants remain; carat_sandbox_about says which it is. */
 #ifndef CARAT_EVAL_SANDBOX_H
 #define CARAT_EVAL_SANDBOX_H
@@ -39,7 +39,8 @@ const char *carat_sandbox_python(const carat_sandbox *s);
 
 /* Cells may be opened and used from several threads at once, each by one at a time. */
 carat_status carat_cell_open(carat_sandbox *s, carat_cell **out, carat_err *err);
-void carat_cell_close(carat_cell *c); /* ends all that runs in it */
+void carat_cell_close(
+    carat_cell *c); /* to be used again, where its last program ended by itself; else ended */
 
 typedef enum carat_end {
     CARAT_END_EXIT,   /* status: 0..255, or minus the signal */

@@ -227,7 +227,8 @@ def serve():
         become(settings["user"])
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 gets signals from inside only where it has handlers
     prctl(DUMPABLE, 0)
-    prctl(PDEATHSIG, signal.SIGKILL)
+    if os.getpid() == 1:
+        prctl(PDEATHSIG, signal.SIGKILL)  # bubblewrap's, which carat kills when this one does not answer
     prctl(SUBREAPER, 1)
     folders.extend(os.fsdecode(f) for f in fields[2:3] if f)
     start_site([os.fsdecode(f) for f in fields[3:]])

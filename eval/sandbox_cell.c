@@ -26,17 +26,11 @@ enum {
     MAX_ERRORS = 1 << 14, /* bytes kept of what goes to standard error */
     MAX_FILE = 64 << 20,  /* bytes of a file that a program writes */
     MAX_PROCESSES = 64,
+    MAX_RUNS = 1000, /* of one cell */
     MAX_FILES = 256,
     FIRST_USER = 62000,
     USERS = 1500,  /* as root: numbers that are rarely a user's */
     TICK_MS = 200, /* how long until Ctrl-C is seen */
-};
-
-struct carat_cell {
-    const carat_sandbox *s;
-    pid_t pid;
-    int control, errors; /* of the first process */
-    char *folder;        /* without a sandbox: where programs may write */
 };
 
 static void shut(int *fd)
@@ -282,7 +276,7 @@ carat_status carat_cell_start(carat_sandbox *s, carat_cell **out, carat_layers *
     if (!st)
         st = answer(c, text, err);
     if (st) {
-        carat_cell_close(c);
+        carat_cell_end(c);
         return st;
     }
     sscanf(text, "%llu %llu %llu %llu %llu %llu %llu", &seen->pid, &seen->user, &seen->effective,
@@ -291,7 +285,7 @@ carat_status carat_cell_start(carat_sandbox *s, carat_cell **out, carat_layers *
     return CARAT_OK;
 }
 
-void carat_cell_close(carat_cell *c)
+void carat_cell_end(carat_cell *c)
 {
     if (!c)
         return;
@@ -313,6 +307,12 @@ void carat_cell_close(carat_cell *c)
         carat_remove_tree(c->folder, NULL);
     free(c->folder);
     carat_free(c);
+}
+
+bool carat_cell_usable(const carat_cell *c)
+{
+    struct pollfd p = {c->control, POLLIN, 0}; /* it has nothing to say, unless it ended */
+    return !c->spoilt && c->runs < MAX_RUNS && poll(&p, 1, 0) == 0;
 }
 
 /* ---- running a program */
@@ -473,6 +473,8 @@ carat_status carat_cell_run(carat_cell *c, const carat_program *p, carat_ran *r,
         st = serve(&x, c, start + p->seconds, err);
     if (!st && !x.stopped)
         st = finish(&x, c, err);
+    c->runs++;
+    c->spoilt = st || x.stopped;
     r->seconds = carat_now() - start;
     for (int i = 0; i < STREAMS; i++)
         shut(&x.fd[i]);

@@ -81,6 +81,7 @@ static carat_status grade(const carat_grading *g, const carat_json *reply, carat
                 carat_lcb_write(&v, w);
                 tally->known++;
                 tally->sum += v.passed;
+                tally->retried += v.retried;
                 tally->code[-v.code]++;
             }
             carat_lcb_verdict_free(&v);
@@ -107,6 +108,10 @@ static void total(const carat_grading *g, const carat_tally *t, carat_jw *w)
             carat_jw_u64(w, t->code[i]);
         }
     carat_jw_close(w);
+    if (t->retried) {
+        carat_jw_key(w, "retried");
+        carat_jw_u64(w, t->retried);
+    }
     carat_jw_key(w, "sandbox");
     carat_jw_text(w, carat_sandbox_about(((const grading *)g->state)->sandbox));
 }
