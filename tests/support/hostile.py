@@ -388,7 +388,7 @@ def grade(opt, mode, names, folder, carat, user):
         where = {"finds_expected": "secret", "daemon_that_waits": "two"}.get(name, "hit")
         rows += [{"id": name, "question_id": where, "code": code}, {"id": "honest after " + name, "question_id": "double", "code": HONEST}]
     env = {"PATH": os.environ["PATH"], "TMPDIR": folder, "HOME": folder}
-    command = [carat, "grade", "livecodebench", "--data", data, "--replies", "-", "--mode", mode, "-t", "2", "-q"] + ["--unsafe-no-sandbox"] * opt.unsafe
+    command = [carat, "grade", "livecodebench", "--data", data, "--replies", "-", "--mode", mode, "-t", "8" if opt.all else "2", "-q"] + ["--unsafe-no-sandbox"] * opt.unsafe
     if user:
         command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
         env["PATH"] = "/usr/local/bin:/usr/bin:/bin"
