@@ -202,23 +202,6 @@ carat_status carat_dataset_locate(const carat_dataset *d, const carat_dataset_fi
     return *found ? CARAT_OK : cached(d, f, out, found, err);
 }
 
-carat_status carat_dataset_find(const char *name, carat_str *folder, bool *found, carat_err *err)
-{
-    const carat_dataset *d;
-    carat_str file = CARAT_STR_INIT;
-    carat_status st = carat_dataset_named(name, &d, err);
-    if (!st)
-        st = carat_dataset_folder(d, NULL, folder, err);
-    *found = true;
-    for (size_t i = 0; !st && i < d->n; i++) {
-        carat_path_join(&file, folder->data, d->file[i].path);
-        st = carat_str_check(&file, err);
-        *found &= carat_is_file(file.data);
-    }
-    carat_str_free(&file);
-    return st;
-}
-
 carat_status carat_dataset_url(const carat_dataset *d, const carat_dataset_file *f, carat_str *out,
                                carat_err *err)
 {

@@ -34,8 +34,6 @@ carat_status carat_dataset_folder(const carat_dataset *d, const char *dir, carat
 /* Where a file of a set came to lie: in its folder, or in the Hugging Face cache. *found: whether it does. */
 carat_status carat_dataset_locate(const carat_dataset *d, const carat_dataset_file *f, const char *dir,
                                   carat_str *out, bool *found, carat_err *err);
-/* For suites: the folder that holds all files of a set, in the data directory; *found is false when one is missing. */
-carat_status carat_dataset_find(const char *name, carat_str *folder, bool *found, carat_err *err);
 /* The address of a file ($HF_ENDPOINT is heeded). */
 carat_status carat_dataset_url(const carat_dataset *d, const carat_dataset_file *f, carat_str *out,
                                carat_err *err);

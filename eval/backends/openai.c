@@ -397,7 +397,7 @@ static carat_status greet(const carat_oai *o, carat_err *err)
     carat_str url = CARAT_STR_INIT, words = CARAT_STR_INIT;
     greeting g = {.said = CARAT_STR_INIT};
     carat_http_request r = {.token = o->key,
-                            .limit = {o->limit.connect, 5, 5, 10},
+                            .limit = {o->limit.connect, 20, 20, 30},
                             .max_bytes = 16 << 20,
                             .ctx = &g,
                             .data = greeted_data,
