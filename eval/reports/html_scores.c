@@ -134,10 +134,10 @@ static bool seen_before(const carat_report *r, size_t run, const char *suite, co
 static void put_metrics(const carat_report *r, const char *suite, carat_str *out)
 {
     carat_str name = CARAT_STR_INIT;
-    bool first = true;
     put_table(r, "Metric", out);
     for (size_t i = 0; i < r->n; i++) {
         const carat_report_suite *s = carat_report_suite_of(&r->run[i], suite);
+        const carat_json *headline = s ? carat_report_headline(s->metrics) : NULL;
         for (const carat_json *c = s ? carat_json_first(s->metrics) : NULL; c; c = carat_json_next(c)) {
             if (seen_before(r, i, suite, carat_json_key(c)))
                 continue;
@@ -145,8 +145,7 @@ static void put_metrics(const carat_report *r, const char *suite, carat_str *out
             carat_str_clear(&name);
             carat_markup_puts(&name, carat_json_key(c));
             put_direction(&name, carat_json_key(c));
-            put_row(r, &row, &name, first, out);
-            first = false;
+            put_row(r, &row, &name, c == headline, out);
         }
     }
     carat_str_puts(out, "</tbody></table></div>\n");
