@@ -3,7 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/base/file.h"
 #include "runtime/model/session.h"
+
+enum { MANY = 64 /* rows of a pass that make it worth a system call */ };
 
 const float *carat_session_logits(const carat_session *s)
 {
@@ -119,6 +122,15 @@ static void note_written(const carat_session *s, carat_timeline *t, size_t n, si
     t->low = low > t->low ? low : t->low;
 }
 
+/* A long pass has touched many rows of the per-layer table, and with each its neighbours were mapped: they stay cached, but no longer
+ * count as this process's memory. */
+static void let_go(const carat_session *s, size_t rows)
+{
+    const carat_weight *table = &s->m->ple_table;
+    if (table->format && rows >= MANY)
+        carat_map_advise(table->data, (size_t)(table->rows * table->row_bytes), CARAT_ADVISE_DONE);
+}
+
 carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err)
 {
     carat_status st;
@@ -152,6 +164,7 @@ carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, c
                         .tap = r->tap,
                         .ctx = r->ctx};
         carat_pass_run(&p);
+        let_go(s, n);
         note_written(s, t, pos + n, pos + n);
         if (p.refill && pos + n == same)
             t->low = same + 1 - s->m->config.window; /* all layers' windows are right from here on */
