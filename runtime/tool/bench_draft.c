@@ -53,23 +53,27 @@ void carat_bench_draft_prompt(const carat_bench_draft *d, const carat_model *m, 
         ids[i] = i == 0 && bos >= 0 ? bos : d->text[(rep * n + i) % d->n_text];
 }
 
-/* `tokens` greedy ids behind the prompt -> ids, and the seconds that those behind the first took. */
-static carat_status reply(carat_session *s, carat_draft *draft, const int32_t *prompt, size_t n,
-                          size_t tokens, int32_t *ids, double *seconds, carat_err *err)
+/* What a greedy reply holds, and the seconds that its ids behind the first took. */
+typedef struct reply {
+    int32_t *ids;
+    double seconds;
+} reply;
+
+static carat_status write_reply(carat_session *s, const carat_generate_options *o, const int32_t *prompt,
+                                size_t n, reply *out, carat_err *err)
 {
-    carat_generate_options o = {.max_new = tokens, .draft = draft, .ignore_eos = true};
     carat_generation *g = NULL;
     size_t unfinished = 1;
-    carat_status st = carat_generation_open(s, &o, prompt, n, &g, err);
+    carat_status st = carat_generation_open(s, o, prompt, n, &g, err);
     while (!st && unfinished && !(st = carat_generation_step(&g, 1, &unfinished, err)))
         if (carat_interrupted())
             st = carat_fail(err, CARAT_EINTR, "interrupted");
     if (!st) {
         const carat_generated *r = carat_generation_result(g);
-        *seconds = r->decode_s;
-        memcpy(ids, r->ids, r->n * sizeof *ids);
-        if (r->n != tokens)
-            st = carat_fail(err, CARAT_EUSAGE, "a reply of %zu tokens instead of %zu", r->n, tokens);
+        out->seconds = r->decode_s;
+        memcpy(out->ids, r->ids, r->n * sizeof *out->ids);
+        if (r->n != o->max_new)
+            st = carat_fail(err, CARAT_EUSAGE, "a reply of %zu tokens instead of %zu", r->n, o->max_new);
     }
     carat_generation_close(g);
     return st;
@@ -82,9 +86,14 @@ carat_status carat_bench_draft_run(const carat_bench_draft *d, carat_session *s,
     if (!ids)
         return CARAT_ENOMEM;
     carat_draft_stats before = carat_draft_report(d->draft), after;
-    carat_status st = reply(s, NULL, prompt, n, tokens, ids, &out->plain_seconds, err);
+    carat_generate_options o = {.max_new = tokens, .ignore_eos = true};
+    reply plain = {.ids = ids}, drafted = {.ids = ids + tokens};
+    carat_status st = write_reply(s, &o, prompt, n, &plain, err);
+    o.draft = d->draft;
     if (!st)
-        st = reply(s, d->draft, prompt, n, tokens, ids + tokens, &out->seconds, err);
+        st = write_reply(s, &o, prompt, n, &drafted, err);
+    out->plain_seconds = plain.seconds;
+    out->seconds = drafted.seconds;
     for (size_t i = 0; i < tokens && !st; i++)
         if (ids[i] != ids[tokens + i])
             st = carat_fail(err, CARAT_EFORMAT,
