@@ -77,13 +77,16 @@ for i in range(0, len(b), 4096):
 print('HIT')
 """)
 program("memory_of_many", """
+r, w = posix.pipe()
 for _ in range(12):
     if posix.fork() == 0:
         b = bytearray(1 << 30)
         for i in range(0, len(b), 4096):
             b[i] = 1
+        posix.write(w, b'x')
         time.sleep(100)
-time.sleep(5)
+done = 0
+while done < 12: done += len(posix.read(r, 12))
 print('HIT')
 """)
 program("memory_shared", """
