@@ -60,7 +60,7 @@ carat_match carat_lcb_compare(carat_bytes got, carat_bytes want, size_t *line);
 carat_bytes carat_lcb_line(carat_bytes text, size_t i);
 /* Appends at most 300 characters, the middle left out, as the official messages do. */
 void carat_lcb_shorten(carat_bytes text, carat_str *out);
-/* Are two JSON texts equal values to Python's ==? Numbers compare exactly, whatever their type; NaN equals nothing. False, too, when one
+/* Are two JSON texts equal values to Python's ==? Numbers compare exactly, whatever their type; NaN equals nothing, but within lists and objects itself. False, too, when one
  * is not JSON. */
 carat_status carat_lcb_json_equal(carat_bytes a, carat_bytes b, bool *equal, carat_err *err);
 

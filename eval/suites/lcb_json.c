@@ -261,6 +261,12 @@ static int by_key(const void *a, const void *b)
 
 static bool same(const value *a, const value *b, carat_arena *arena);
 
+/* Inside of lists and objects Python takes one object for equal to itself, and json.loads has one NaN only. */
+static bool same_inside(const value *a, const value *b, carat_arena *arena)
+{
+    return (a->type == REAL && b->type == REAL && isnan(a->real) && isnan(b->real)) || same(a, b, arena);
+}
+
 /* Members by key, of equal keys the last. */
 static const value **members(const value *v, carat_arena *arena, size_t *n)
 {
@@ -286,7 +292,7 @@ static bool same_objects(const value *a, const value *b, carat_arena *arena)
     if (!x || !y || n != m)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!same_text(x[i]->key, x[i]->key_n, y[i]->key, y[i]->key_n) || !same(x[i], y[i], arena))
+        if (!same_text(x[i]->key, x[i]->key_n, y[i]->key, y[i]->key_n) || !same_inside(x[i], y[i], arena))
             return false;
     return true;
 }
@@ -305,7 +311,7 @@ static bool same(const value *a, const value *b, carat_arena *arena)
     if (a->children != b->children)
         return false;
     for (a = a->child, b = b->child; a; a = a->next, b = b->next)
-        if (!same(a, b, arena))
+        if (!same_inside(a, b, arena))
             return false;
     return true;
 }

@@ -142,6 +142,7 @@ static void json(void **state)
     same_json("123456789012345678901234567890", "123456789012345678901234567890", true);
     same_json("-0", "0", true);
     same_json("NaN", "NaN", false);
+    same_json("[NaN]", "[NaN]", true); /* the same object to json.loads */
     same_json("Infinity", "1e999", true);
     same_json("\"\\u00e9\\ud83d\\ude00\"", "\"\u00e9\U0001F600\"", true);
     same_json("{\"a\": 1, \"b\": [2]}", "{\"b\": [2.0], \"a\": true}", true);
