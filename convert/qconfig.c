@@ -205,21 +205,16 @@ static const char *format_of(const carat_scheme *s)
 static void write_args(carat_jw *w, int bits, const char *strategy, uint32_t group, bool dynamic)
 {
     carat_jw_open(w, '{');
-    carat_jw_key(w, "num_bits");
-    carat_jw_i64(w, bits);
-    carat_jw_key(w, "type");
-    carat_jw_text(w, "int");
-    carat_jw_key(w, "symmetric");
-    carat_jw_bool(w, true);
-    carat_jw_key(w, "strategy");
-    carat_jw_text(w, strategy);
+    carat_jw_put_i64(w, "num_bits", bits);
+    carat_jw_put_text(w, "type", "int");
+    carat_jw_put_bool(w, "symmetric", true);
+    carat_jw_put_text(w, "strategy", strategy);
     carat_jw_key(w, "group_size");
     if (group)
         carat_jw_u64(w, group);
     else
         carat_jw_null(w);
-    carat_jw_key(w, "dynamic");
-    carat_jw_bool(w, dynamic);
+    carat_jw_put_bool(w, "dynamic", dynamic);
     carat_jw_close(w);
 }
 
@@ -243,8 +238,7 @@ static void write_group(const grid *g, size_t i, carat_jw *w)
         carat_jw_null(w);
     carat_jw_key(w, "output_activations");
     carat_jw_null(w);
-    carat_jw_key(w, "format");
-    carat_jw_text(w, format_of(s));
+    carat_jw_put_text(w, "format", format_of(s));
     carat_jw_close(w);
 }
 
@@ -254,14 +248,10 @@ static void write_config(const grid *g, carat_jw *w)
     for (size_t i = 1; i < g->n_groups; i++)
         mixed = mixed || strcmp(format_of(g->group[i]), format_of(g->group[0])) != 0;
     carat_jw_open(w, '{');
-    carat_jw_key(w, "quant_method");
-    carat_jw_text(w, "compressed-tensors");
-    carat_jw_key(w, "version");
-    carat_jw_text(w, "0.20.0");
-    carat_jw_key(w, "format");
-    carat_jw_text(w, mixed ? "mixed-precision" : format_of(g->group[0]));
-    carat_jw_key(w, "quantization_status");
-    carat_jw_text(w, "compressed");
+    carat_jw_put_text(w, "quant_method", "compressed-tensors");
+    carat_jw_put_text(w, "version", "0.20.0");
+    carat_jw_put_text(w, "format", mixed ? "mixed-precision" : format_of(g->group[0]));
+    carat_jw_put_text(w, "quantization_status", "compressed");
     carat_jw_key(w, "global_compression_ratio");
     carat_jw_null(w);
     carat_jw_key(w, "kv_cache_scheme");

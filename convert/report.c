@@ -215,41 +215,27 @@ void carat_report_table(const carat_quantize_report *r, bool each, FILE *f)
 
 /* ---- for scripts ------------------------------------------------------------------------------------------------ */
 
-static void key_text(carat_jw *w, const char *key, const char *text)
-{
-    carat_jw_key(w, key);
-    carat_jw_text(w, text);
-}
-
-static void key_u64(carat_jw *w, const char *key, uint64_t v)
-{
-    carat_jw_key(w, key);
-    carat_jw_u64(w, v);
-}
-
 static void write_row(const carat_row *row, bool dry, carat_jw *w)
 {
     carat_jw_open(w, '{');
-    key_text(w, "name", row->name);
-    key_text(w, "role", row->role);
+    carat_jw_put_text(w, "name", row->name);
+    carat_jw_put_text(w, "role", row->role);
     carat_jw_key(w, "shape");
     carat_jw_open(w, '[');
     const uint64_t matrix[2] = {row->w.rows, row->w.cols};
     for (uint32_t i = 0; i < (row->w.format ? 2 : row->src->ndim); i++)
         carat_jw_u64(w, row->w.format ? matrix[i] : row->src->dim[i]);
     carat_jw_close(w);
-    key_text(w, "dtype", carat_dtype_name(row->src->dtype));
-    key_text(w, "wanted", row->wanted.name);
-    key_text(w, "got", row->got.name);
-    key_text(w, "why", row->why);
-    key_u64(w, "bytes_before", row->before);
-    key_u64(w, "bytes_after", row->after);
+    carat_jw_put_text(w, "dtype", carat_dtype_name(row->src->dtype));
+    carat_jw_put_text(w, "wanted", row->wanted.name);
+    carat_jw_put_text(w, "got", row->got.name);
+    carat_jw_put_text(w, "why", row->why);
+    carat_jw_put_u64(w, "bytes_before", row->before);
+    carat_jw_put_u64(w, "bytes_after", row->after);
     if (!dry && row->action == CARAT_ACTION_CODE) {
-        carat_jw_key(w, "nmse");
-        carat_jw_f64(w, carat_loss_nmse(&row->loss));
-        carat_jw_key(w, "max_error");
-        carat_jw_f64(w, (double)row->loss.worst);
-        key_u64(w, "zero_groups", row->loss.zero);
+        carat_jw_put_f64(w, "nmse", carat_loss_nmse(&row->loss));
+        carat_jw_put_f64(w, "max_error", (double)row->loss.worst);
+        carat_jw_put_u64(w, "zero_groups", row->loss.zero);
     }
     carat_jw_close(w);
 }
@@ -261,11 +247,10 @@ static void write_loaders(const carat_plan_table *p, carat_jw *w)
     carat_jw_open(w, '[');
     for (size_t i = 0; i < n; i++) {
         carat_jw_open(w, '{');
-        key_text(w, "program", l[i].program);
-        key_text(w, "how", l[i].how);
-        carat_jw_key(w, "loads");
-        carat_jw_bool(w, l[i].loads);
-        key_text(w, "note", l[i].note);
+        carat_jw_put_text(w, "program", l[i].program);
+        carat_jw_put_text(w, "how", l[i].how);
+        carat_jw_put_bool(w, "loads", l[i].loads);
+        carat_jw_put_text(w, "note", l[i].note);
         carat_jw_close(w);
     }
     carat_jw_close(w);
@@ -274,16 +259,16 @@ static void write_loaders(const carat_plan_table *p, carat_jw *w)
 static void write_recipe(const carat_quantize_report *r, carat_jw *w)
 {
     const carat_recipe_args *a = carat_recipe_describe(r->recipe);
-    key_text(w, "scheme", a->scheme);
-    key_text(w, "experts", a->experts);
-    key_text(w, "embeddings", a->embeddings);
-    key_text(w, "ple", a->ple);
+    carat_jw_put_text(w, "scheme", a->scheme);
+    carat_jw_put_text(w, "experts", a->experts);
+    carat_jw_put_text(w, "embeddings", a->embeddings);
+    carat_jw_put_text(w, "ple", a->ple);
     carat_jw_key(w, "set");
     carat_jw_open(w, '[');
     for (size_t i = 0; i < a->n_set; i++)
         carat_jw_text(w, a->set[i]);
     carat_jw_close(w);
-    key_text(w, "method", r->method);
+    carat_jw_put_text(w, "method", r->method);
 }
 
 static void write_totals(const carat_plan_table *p, carat_jw *w)
@@ -291,14 +276,12 @@ static void write_totals(const carat_plan_table *p, carat_jw *w)
     totals t = count(p);
     carat_jw_key(w, "totals");
     carat_jw_open(w, '{');
-    key_u64(w, "bytes_before", p->before);
-    key_u64(w, "bytes_after", p->after);
-    key_u64(w, "weights", t.weights);
-    key_u64(w, "packed_weights", t.packed);
-    carat_jw_key(w, "bits_per_weight");
-    carat_jw_f64(w, bits(p->after, t.weights));
-    carat_jw_key(w, "bits_per_packed_weight");
-    carat_jw_f64(w, bits(t.packed_bytes, t.packed));
+    carat_jw_put_u64(w, "bytes_before", p->before);
+    carat_jw_put_u64(w, "bytes_after", p->after);
+    carat_jw_put_u64(w, "weights", t.weights);
+    carat_jw_put_u64(w, "packed_weights", t.packed);
+    carat_jw_put_f64(w, "bits_per_weight", bits(p->after, t.weights));
+    carat_jw_put_f64(w, "bits_per_packed_weight", bits(t.packed_bytes, t.packed));
     carat_jw_close(w);
 }
 
@@ -306,11 +289,10 @@ carat_status carat_report_json(const carat_quantize_report *r, carat_str *out, c
 {
     carat_jw w = carat_jw_begin(out);
     carat_jw_open(&w, '{');
-    key_text(&w, "carat", CARAT_VERSION);
-    key_text(&w, "source", carat_store_dir(r->store));
-    key_text(&w, "output", r->out);
-    carat_jw_key(&w, "dry_run");
-    carat_jw_bool(&w, r->sha256 == NULL);
+    carat_jw_put_text(&w, "carat", CARAT_VERSION);
+    carat_jw_put_text(&w, "source", carat_store_dir(r->store));
+    carat_jw_put_text(&w, "output", r->out);
+    carat_jw_put_bool(&w, "dry_run", r->sha256 == NULL);
     write_recipe(r, &w);
     write_totals(r->plan, &w);
     if (r->sha256) {
@@ -318,7 +300,7 @@ carat_status carat_report_json(const carat_quantize_report *r, carat_str *out, c
         carat_jw_open(&w, '{');
         for (size_t i = 0; i < carat_store_files(r->store); i++) {
             const char *path = carat_store_file(r->store, i), *slash = strrchr(path, '/');
-            key_text(&w, slash ? slash + 1 : path, r->sha256[i]);
+            carat_jw_put_text(&w, slash ? slash + 1 : path, r->sha256[i]);
         }
         carat_jw_close(&w);
     }

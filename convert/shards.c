@@ -231,14 +231,12 @@ static carat_status write_index(const carat_shards *s, carat_err *err)
     carat_jw_open(&w, '{');
     carat_jw_key(&w, "metadata");
     carat_jw_open(&w, '{');
-    carat_jw_key(&w, "total_size");
-    carat_jw_u64(&w, total);
+    carat_jw_put_u64(&w, "total_size", total);
     carat_jw_close(&w);
     carat_jw_key(&w, "weight_map");
     carat_jw_open(&w, '{');
     for (size_t i = 0; i < n; i++) {
-        carat_jw_key(&w, sorted[i]->t.name);
-        carat_jw_text(&w, s->shard[sorted[i]->shard].name);
+        carat_jw_put_text(&w, sorted[i]->t.name, s->shard[sorted[i]->shard].name);
     }
     carat_jw_close(&w);
     carat_jw_close(&w);

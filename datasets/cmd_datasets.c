@@ -72,19 +72,16 @@ static void put_file(carat_jw *w, const carat_dataset *d, const carat_dataset_fi
 {
     carat_str url = CARAT_STR_INIT;
     carat_jw_open(w, '{');
-    carat_jw_key(w, "path");
-    carat_jw_text(w, f->path);
+    carat_jw_put_text(w, "path", f->path);
     carat_jw_key(w, "bytes");
     f->bytes ? carat_jw_u64(w, f->bytes) : carat_jw_null(w);
-    carat_jw_key(w, "sha256");
-    carat_jw_text(w, f->sha256);
+    carat_jw_put_text(w, "sha256", f->sha256);
     carat_jw_key(w, "rows");
     f->rows ? carat_jw_u64(w, f->rows) : carat_jw_null(w);
     carat_jw_key(w, "url");
     bool remote = (d->repo || d->url) && !carat_dataset_url(d, f, &url, NULL);
     carat_jw_text(w, remote ? url.data : NULL);
-    carat_jw_key(w, "here");
-    carat_jw_text(w, where);
+    carat_jw_put_text(w, "here", where);
     carat_jw_close(w);
     carat_str_free(&url);
 }
@@ -101,8 +98,7 @@ static carat_status put_set(const struct args *a, carat_jw *w, const carat_datas
     bool found;
     carat_jw_open(w, '{');
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        carat_jw_key(w, members[i].key);
-        carat_jw_text(w, members[i].text);
+        carat_jw_put_text(w, members[i].key, members[i].text);
     }
     carat_jw_key(w, "files");
     carat_jw_open(w, '[');

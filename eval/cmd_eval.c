@@ -310,10 +310,8 @@ static carat_status compute_item(struct job *j, size_t k, size_t i, carat_err *e
     carat_str line = CARAT_STR_INIT;
     carat_jw w = carat_jw_begin(&line);
     carat_jw_open(&w, '{');
-    carat_jw_key(&w, "suite");
-    carat_jw_text(&w, s->name);
-    carat_jw_key(&w, "item");
-    carat_jw_u64(&w, i);
+    carat_jw_put_text(&w, "suite", s->name);
+    carat_jw_put_u64(&w, "item", i);
     carat_status st = s->item(j->state[k], i, &w, err);
     carat_jw_close(&w);
     if (!st)

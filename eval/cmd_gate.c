@@ -11,40 +11,27 @@ struct args {
     bool any_prompt;
 };
 
-static void put_number(carat_jw *w, const char *key, double x)
-{
-    carat_jw_key(w, key);
-    carat_jw_f64(w, x);
-}
-
-static void put_text(carat_jw *w, const char *key, const char *text)
-{
-    carat_jw_key(w, key);
-    carat_jw_text(w, text);
-}
-
 static void write_json(const carat_gate *g, const carat_loaded *run, const carat_loaded *baseline,
                        carat_str *out)
 {
     carat_jw w = carat_jw_begin(out);
     carat_jw_open(&w, '{');
-    put_text(&w, "run", run->dir);
-    put_text(&w, "baseline", baseline->dir);
-    put_text(&w, "verdict", carat_pass_name(g->whole));
+    carat_jw_put_text(&w, "run", run->dir);
+    carat_jw_put_text(&w, "baseline", baseline->dir);
+    carat_jw_put_text(&w, "verdict", carat_pass_name(g->whole));
     carat_jw_key(&w, "rules");
     carat_jw_open(&w, '[');
     for (size_t i = 0; i < g->n; i++) {
         const carat_gate_line *l = &g->line[i];
         carat_jw_open(&w, '{');
-        put_text(&w, "rule", l->rule);
-        put_text(&w, "verdict", carat_pass_name(l->pass));
-        put_number(&w, "value", l->value);
-        put_number(&w, "low", l->low);
-        put_number(&w, "high", l->high);
-        put_number(&w, "bound", l->bound);
-        carat_jw_key(&w, "n");
-        carat_jw_u64(&w, l->n);
-        put_text(&w, "note", l->why[0] ? l->why : NULL);
+        carat_jw_put_text(&w, "rule", l->rule);
+        carat_jw_put_text(&w, "verdict", carat_pass_name(l->pass));
+        carat_jw_put_f64(&w, "value", l->value);
+        carat_jw_put_f64(&w, "low", l->low);
+        carat_jw_put_f64(&w, "high", l->high);
+        carat_jw_put_f64(&w, "bound", l->bound);
+        carat_jw_put_u64(&w, "n", l->n);
+        carat_jw_put_text(&w, "note", l->why[0] ? l->why : NULL);
         carat_jw_close(&w);
     }
     carat_jw_close(&w);

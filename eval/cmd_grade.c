@@ -128,8 +128,7 @@ static carat_status grade_line(const struct job *j, struct piece *p, carat_err *
         p->tally.unmeasured = 1;
         carat_str text = CARAT_STR_INIT;
         carat_str_printf(&text, "line %zu: %s", p->number, why.text);
-        carat_jw_key(&w, "error");
-        carat_jw_text(&w, text.data);
+        carat_jw_put_text(&w, "error", text.data);
         carat_str_free(&text);
     }
     carat_jw_close(&w);
@@ -213,10 +212,8 @@ static carat_status print_total(const struct job *j, carat_err *err)
     carat_jw_open(&w, '{');
     carat_jw_key(&w, "total");
     carat_jw_open(&w, '{');
-    carat_jw_key(&w, "n");
-    carat_jw_u64(&w, j->tally.n);
-    carat_jw_key(&w, "not_measured");
-    carat_jw_u64(&w, j->tally.unmeasured);
+    carat_jw_put_u64(&w, "n", j->tally.n);
+    carat_jw_put_u64(&w, "not_measured", j->tally.unmeasured);
     j->grader->total(&j->grading, &j->tally, &w);
     carat_jw_close(&w);
     carat_jw_close(&w);

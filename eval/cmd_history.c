@@ -52,47 +52,32 @@ static carat_status add(const struct args *a, carat_err *err)
 
 /* ---- list ----------------------------------------------------------------------------------------------------- */
 
-static void put_text(carat_jw *w, const char *key, const char *text)
-{
-    carat_jw_key(w, key);
-    carat_jw_text(w, text);
-}
-
-static void put_number(carat_jw *w, const char *key, double x)
-{
-    carat_jw_key(w, key);
-    carat_jw_f64(w, x);
-}
-
 static carat_status list_json(void *ctx, const carat_past_row *row, carat_err *err)
 {
     carat_jw *w = ctx;
     carat_jw_open(w, '{');
-    put_text(w, "run", row->hash);
-    put_text(w, "written", row->written);
-    put_text(w, "label", row->label);
-    put_text(w, "name", row->name);
-    put_text(w, "model", row->model);
-    put_text(w, "suite", row->suite);
-    put_text(w, "way", row->way);
-    put_text(w, "metric", row->metric.name);
-    put_number(w, "value", row->metric.estimate.value);
-    put_number(w, "stderr", row->metric.estimate.error);
-    put_number(w, "low", row->metric.estimate.low);
-    put_number(w, "high", row->metric.estimate.high);
-    carat_jw_key(w, "n");
-    carat_jw_u64(w, row->metric.estimate.n);
+    carat_jw_put_text(w, "run", row->hash);
+    carat_jw_put_text(w, "written", row->written);
+    carat_jw_put_text(w, "label", row->label);
+    carat_jw_put_text(w, "name", row->name);
+    carat_jw_put_text(w, "model", row->model);
+    carat_jw_put_text(w, "suite", row->suite);
+    carat_jw_put_text(w, "way", row->way);
+    carat_jw_put_text(w, "metric", row->metric.name);
+    carat_jw_put_f64(w, "value", row->metric.estimate.value);
+    carat_jw_put_f64(w, "stderr", row->metric.estimate.error);
+    carat_jw_put_f64(w, "low", row->metric.estimate.low);
+    carat_jw_put_f64(w, "high", row->metric.estimate.high);
+    carat_jw_put_u64(w, "n", row->metric.estimate.n);
     carat_jw_key(w, "outcomes");
     if (row->outcome[0] < 0) {
         carat_jw_null(w);
     } else {
         carat_jw_open(w, '{');
         for (int o = 0; o < 4; o++) {
-            carat_jw_key(w, carat_outcome_name((carat_outcome)o));
-            carat_jw_i64(w, row->outcome[o]);
+            carat_jw_put_i64(w, carat_outcome_name((carat_outcome)o), row->outcome[o]);
         }
-        carat_jw_key(w, "truncated");
-        carat_jw_i64(w, row->truncated);
+        carat_jw_put_i64(w, "truncated", row->truncated);
         carat_jw_close(w);
     }
     carat_jw_close(w);

@@ -6,35 +6,17 @@
 
 static const char waiting[] = "not graded yet";
 
-static void put_text(carat_jw *w, const char *key, const char *text)
-{
-    carat_jw_key(w, key);
-    carat_jw_text(w, text);
-}
-
-static void put_count(carat_jw *w, const char *key, uint64_t n)
-{
-    carat_jw_key(w, key);
-    carat_jw_u64(w, n);
-}
-
-static void put_number(carat_jw *w, const char *key, double v)
-{
-    carat_jw_key(w, key);
-    carat_jw_f64(w, v);
-}
-
 static void put_item(carat_jw *w, const carat_suite *s, const void *state, size_t i)
 {
     carat_item it = s->describe(state, i);
-    put_text(w, "suite", s->name);
-    put_count(w, "item", i);
-    put_text(w, "id", it.id);
-    put_text(w, "cluster", it.cluster);
+    carat_jw_put_text(w, "suite", s->name);
+    carat_jw_put_u64(w, "item", i);
+    carat_jw_put_text(w, "id", it.id);
+    carat_jw_put_text(w, "cluster", it.cluster);
     carat_jw_key(w, "groups");
     carat_jw_open(w, '{');
     for (size_t k = 0; k < it.n_groups; k++)
-        put_text(w, it.group[k].key, it.group[k].value);
+        carat_jw_put_text(w, it.group[k].key, it.group[k].value);
     carat_jw_close(w);
 }
 
@@ -45,29 +27,28 @@ static bool cut_short(const carat_answer *a)
 
 static void put_answer(carat_jw *w, const carat_answer *a)
 {
-    put_text(w, "asked", a->asked);
-    put_text(w, "prompt_sha256", a->prompt_sha256);
-    put_text(w, "reply", a->raw);
-    put_text(w, "thought", a->thought);
+    carat_jw_put_text(w, "asked", a->asked);
+    carat_jw_put_text(w, "prompt_sha256", a->prompt_sha256);
+    carat_jw_put_text(w, "reply", a->raw);
+    carat_jw_put_text(w, "thought", a->thought);
     if (!a->raw || !a->content || strcmp(a->raw, a->content) != 0)
-        put_text(w, "content", a->content);
-    put_text(w, "finish", a->finish);
-    carat_jw_key(w, "truncated");
-    carat_jw_bool(w, !a->fault && cut_short(a));
-    put_count(w, "prompt_tokens", a->prompt_tokens);
-    put_count(w, "cached_tokens", a->cached_tokens);
-    put_count(w, "reply_tokens", a->reply_tokens);
-    put_number(w, "wait_s", a->wait_s);
-    put_number(w, "first_s", a->first_s);
-    put_number(w, "seconds", a->total_s);
-    put_count(w, "tries", a->tries);
+        carat_jw_put_text(w, "content", a->content);
+    carat_jw_put_text(w, "finish", a->finish);
+    carat_jw_put_bool(w, "truncated", !a->fault && cut_short(a));
+    carat_jw_put_u64(w, "prompt_tokens", a->prompt_tokens);
+    carat_jw_put_u64(w, "cached_tokens", a->cached_tokens);
+    carat_jw_put_u64(w, "reply_tokens", a->reply_tokens);
+    carat_jw_put_f64(w, "wait_s", a->wait_s);
+    carat_jw_put_f64(w, "first_s", a->first_s);
+    carat_jw_put_f64(w, "seconds", a->total_s);
+    carat_jw_put_u64(w, "tries", a->tries);
 }
 
 static void put_mark(carat_jw *w, const carat_mark *m)
 {
-    put_text(w, "fault", m->fault);
-    put_text(w, "outcome", carat_outcome_name(m->outcome));
-    put_number(w, "score", m->outcome == CARAT_NOT_MEASURED ? NAN : m->score);
+    carat_jw_put_text(w, "fault", m->fault);
+    carat_jw_put_text(w, "outcome", carat_outcome_name(m->outcome));
+    carat_jw_put_f64(w, "score", m->outcome == CARAT_NOT_MEASURED ? NAN : m->score);
 }
 
 /* What the suite says. The members it writes are kept aside, so that nothing of a half-marked reply stays. */

@@ -10,24 +10,6 @@
 
 enum { PROMPT_BYTES = 32 << 20, MAX_DEPTH = 4 };
 
-static void put_text(carat_jw *w, const char *key, const char *text)
-{
-    carat_jw_key(w, key);
-    carat_jw_text(w, text);
-}
-
-static void put_count(carat_jw *w, const char *key, uint64_t n)
-{
-    carat_jw_key(w, key);
-    carat_jw_u64(w, n);
-}
-
-static void put_flag(carat_jw *w, const char *key, bool on)
-{
-    carat_jw_key(w, key);
-    carat_jw_bool(w, on);
-}
-
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
 /* Names and contents of the files of a directory, sorted; what lies deeper than data sets do is left out. */
@@ -81,7 +63,7 @@ static carat_status put_data(carat_jw *w, const char *key, const char *path, car
     bool known;
     carat_status st = path ? hash_data(path, hex, &known, err) : CARAT_OK;
     if (!st)
-        put_text(w, key, !path ? "built-in" : known ? hex : path);
+        carat_jw_put_text(w, key, !path ? "built-in" : known ? hex : path);
     return st;
 }
 
@@ -116,14 +98,11 @@ static void put_sampler(carat_jw *w, const carat_question *q)
 {
     carat_jw_key(w, "sampler");
     carat_jw_open(w, '{');
-    carat_jw_key(w, "temperature");
-    carat_jw_f64(w, q->sampler.temperature);
-    put_count(w, "top_k", q->sampler.top_k);
-    carat_jw_key(w, "top_p");
-    carat_jw_f64(w, q->sampler.top_p);
-    carat_jw_key(w, "min_p");
-    carat_jw_f64(w, q->sampler.min_p);
-    put_count(w, "max_tokens", q->max_new);
+    carat_jw_put_f64(w, "temperature", q->sampler.temperature);
+    carat_jw_put_u64(w, "top_k", q->sampler.top_k);
+    carat_jw_put_f64(w, "top_p", q->sampler.top_p);
+    carat_jw_put_f64(w, "min_p", q->sampler.min_p);
+    carat_jw_put_u64(w, "max_tokens", q->max_new);
     carat_jw_key(w, "stop");
     carat_jw_open(w, '[');
     for (size_t i = 0; i < q->n_stop; i++)
@@ -148,14 +127,14 @@ static carat_status put_asking(const carat_method *m, size_t k, carat_jw *w, car
         carat_jw_text(w, e->variant);
     else
         carat_jw_bytes(w, s->variants, variant);
-    put_text(w, "prompt_sha256", hex);
-    put_flag(w, "thinking", e->thinking);
-    put_count(w, "samples", e->samples ? e->samples : 1);
-    put_text(w, "from", e->from);
-    put_text(w, "to", e->to);
-    put_flag(w, "strip_options", e->strip_options);
-    put_flag(w, "official_fallback", e->official_fallback);
-    put_flag(w, "unsafe_no_sandbox", e->unsafe_no_sandbox);
+    carat_jw_put_text(w, "prompt_sha256", hex);
+    carat_jw_put_bool(w, "thinking", e->thinking);
+    carat_jw_put_u64(w, "samples", e->samples ? e->samples : 1);
+    carat_jw_put_text(w, "from", e->from);
+    carat_jw_put_text(w, "to", e->to);
+    carat_jw_put_bool(w, "strip_options", e->strip_options);
+    carat_jw_put_bool(w, "official_fallback", e->official_fallback);
+    carat_jw_put_bool(w, "unsafe_no_sandbox", e->unsafe_no_sandbox);
     if (m->items[k] && !carat_ask_question(s, m->state[k], e, 0, &q, NULL)) {
         put_sampler(w, &q);
         if (s->release)
@@ -170,7 +149,7 @@ static carat_status put_suite(const carat_method *m, size_t k, carat_jw *w, cara
     carat_status st = CARAT_OK;
     carat_jw_key(w, s->name);
     carat_jw_open(w, '{');
-    put_count(w, "items", m->items[k]);
+    carat_jw_put_u64(w, "items", m->items[k]);
     if (s->question)
         st = put_asking(m, k, w, err);
     if (!st && s->pin) {
@@ -189,7 +168,7 @@ static carat_status put_backend(carat_jw *w, const char *key, const carat_backen
 {
     carat_str line = CARAT_STR_INIT;
     b->describe(b->self, &line);
-    put_text(w, key, line.data);
+    carat_jw_put_text(w, key, line.data);
     carat_status st = carat_str_check(&line, err);
     carat_str_free(&line);
     return st;
@@ -197,12 +176,12 @@ static carat_status put_backend(carat_jw *w, const char *key, const carat_backen
 
 static carat_status put_models(const carat_method *m, carat_jw *w, carat_err *err)
 {
-    put_text(w, "model", m->model);
+    carat_jw_put_text(w, "model", m->model);
     const carat_backend *b = m->model_backend;
     carat_status st = b->pin ? b->pin(b->self, w, err) : CARAT_OK;
     if (!st)
         st = put_backend(w, "backend", b, err);
-    put_text(w, "reference", m->reference);
+    carat_jw_put_text(w, "reference", m->reference);
     const carat_backend *r = m->reference_backend;
     if (!st && m->reference && carat_is_file(m->reference))
         st = put_data(w, "reference_sha256", m->reference, err);
@@ -219,9 +198,9 @@ static void put_place(const carat_method *m, carat_jw *w)
 {
     char shard[32];
     snprintf(shard, sizeof shard, "%u/%u", m->shard.index + 1, m->shard.count);
-    put_text(w, "shard", m->shard.count ? shard : NULL);
-    put_count(w, "threads", (uint64_t)m->threads);
-    put_count(w, "parallel", (uint64_t)m->parallel);
+    carat_jw_put_text(w, "shard", m->shard.count ? shard : NULL);
+    carat_jw_put_u64(w, "threads", (uint64_t)m->threads);
+    carat_jw_put_u64(w, "parallel", (uint64_t)m->parallel);
 }
 
 carat_status carat_method_write(const carat_method *m, carat_str *out, carat_err *err)
@@ -229,13 +208,13 @@ carat_status carat_method_write(const carat_method *m, carat_str *out, carat_err
     carat_jw w = carat_jw_begin(out);
     const carat_eval *e = &m->eval[0];
     carat_jw_open(&w, '{');
-    put_text(&w, "carat", CARAT_VERSION);
-    put_text(&w, "suites", m->suites);
+    carat_jw_put_text(&w, "carat", CARAT_VERSION);
+    carat_jw_put_text(&w, "suites", m->suites);
     carat_status st = put_models(m, &w, err);
-    put_count(&w, "context", e->context);
-    put_count(&w, "stride", e->stride);
-    put_count(&w, "limit", e->limit);
-    put_count(&w, "seed", e->seed);
+    carat_jw_put_u64(&w, "context", e->context);
+    carat_jw_put_u64(&w, "stride", e->stride);
+    carat_jw_put_u64(&w, "limit", e->limit);
+    carat_jw_put_u64(&w, "seed", e->seed);
     carat_jw_key(&w, "data");
     carat_jw_open(&w, '{');
     for (size_t k = 0; k < m->n && !st; k++)

@@ -33,10 +33,8 @@ char *carat_user_message(const char *text, carat_err *err)
     carat_jw w = carat_jw_begin(&s);
     carat_jw_open(&w, '[');
     carat_jw_open(&w, '{');
-    carat_jw_key(&w, "role");
-    carat_jw_text(&w, "user");
-    carat_jw_key(&w, "content");
-    carat_jw_text(&w, text);
+    carat_jw_put_text(&w, "role", "user");
+    carat_jw_put_text(&w, "content", text);
     carat_jw_close(&w);
     carat_jw_close(&w);
     char *out = carat_str_take(&s);

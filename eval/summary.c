@@ -107,16 +107,11 @@ static void put_estimate(carat_jw *w, const char *name, const carat_estimate *e)
 {
     carat_jw_key(w, name);
     carat_jw_open(w, '{');
-    carat_jw_key(w, "value");
-    carat_jw_f64(w, e->value);
-    carat_jw_key(w, "stderr");
-    carat_jw_f64(w, e->error);
-    carat_jw_key(w, "low");
-    carat_jw_f64(w, e->low);
-    carat_jw_key(w, "high");
-    carat_jw_f64(w, e->high);
-    carat_jw_key(w, "n");
-    carat_jw_u64(w, e->n);
+    carat_jw_put_f64(w, "value", e->value);
+    carat_jw_put_f64(w, "stderr", e->error);
+    carat_jw_put_f64(w, "low", e->low);
+    carat_jw_put_f64(w, "high", e->high);
+    carat_jw_put_u64(w, "n", e->n);
     carat_jw_close(w);
 }
 
@@ -144,14 +139,11 @@ static void put_outcomes(carat_jw *w, const carat_summary *s)
     carat_jw_open(w, '{');
     if (asks(s)) {
         for (carat_outcome o = CARAT_RIGHT; o <= CARAT_NOT_MEASURED; o++) {
-            carat_jw_key(w, carat_outcome_name(o));
-            carat_jw_u64(w, s->standing.all.outcome[o]);
+            carat_jw_put_u64(w, carat_outcome_name(o), s->standing.all.outcome[o]);
         }
     } else {
-        carat_jw_key(w, "measured");
-        carat_jw_u64(w, s->results.items);
-        carat_jw_key(w, "not_measured");
-        carat_jw_u64(w, 0);
+        carat_jw_put_u64(w, "measured", s->results.items);
+        carat_jw_put_u64(w, "not_measured", 0);
     }
     carat_jw_close(w);
 }

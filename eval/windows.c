@@ -273,8 +273,7 @@ void carat_window_groups(const carat_window *one, carat_jw *w)
         return;
     carat_jw_key(w, "groups");
     carat_jw_open(w, '{');
-    carat_jw_key(w, "category");
-    carat_jw_text(w, one->category);
+    carat_jw_put_text(w, "category", one->category);
     carat_jw_close(w);
 }
 

@@ -73,16 +73,13 @@ static carat_status pin(void *self, carat_jw *w, carat_err *err)
     carat_status st = carat_fingerprint(info->path, hex, err);
     if (st)
         return st;
-    carat_jw_key(w, "model_fingerprint");
-    carat_jw_text(w, hex);
+    carat_jw_put_text(w, "model_fingerprint", hex);
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) {
-        carat_jw_key(w, field[i][0]);
-        carat_jw_text(w, field[i][1]);
+        carat_jw_put_text(w, field[i][0], field[i][1]);
     }
     if ((st = carat_fingerprint_template(info->path, hex, err)))
         return st;
-    carat_jw_key(w, "template_sha256");
-    carat_jw_text(w, *hex ? hex : NULL);
+    carat_jw_put_text(w, "template_sha256", *hex ? hex : NULL);
     return CARAT_OK;
 }
 

@@ -198,25 +198,21 @@ carat_status carat_oai_body(const carat_oai *o, const carat_question *q, carat_s
     carat_str_clear(out);
     carat_jw w = carat_jw_begin(out);
     carat_jw_open(&w, '{');
-    carat_jw_key(&w, "model");
-    carat_jw_text(&w, o->model);
+    carat_jw_put_text(&w, "model", o->model);
     if (q->max_new && key(o, &w, o->limit_name))
         carat_jw_u64(&w, q->max_new);
     put_sampler(o, &w, &q->sampler);
     put_stop(o, &w, q);
     if (o->stream) {
-        carat_jw_key(&w, "stream");
-        carat_jw_bool(&w, true);
+        carat_jw_put_bool(&w, "stream", true);
         if (key(o, &w, "stream_options")) {
             carat_jw_open(&w, '{');
-            carat_jw_key(&w, "include_usage");
-            carat_jw_bool(&w, true);
+            carat_jw_put_bool(&w, "include_usage", true);
             carat_jw_close(&w);
         }
     }
     if (q->prompt) {
-        carat_jw_key(&w, "prompt");
-        carat_jw_text(&w, q->prompt);
+        carat_jw_put_text(&w, "prompt", q->prompt);
     }
     carat_jw_close(&w);
     if (out->failed)
@@ -308,19 +304,13 @@ static carat_status pin(void *self, carat_jw *w, carat_err *err)
     static const char *const thinking[] = {"chat_template_kwargs", "reasoning", "none"};
     const carat_oai *o = self;
     (void)err;
-    carat_jw_key(w, "protocol");
-    carat_jw_text(w, "openai");
-    carat_jw_key(w, "endpoint");
-    carat_jw_text(w, o->url);
-    carat_jw_key(w, "endpoint_model");
-    carat_jw_text(w, o->model);
-    carat_jw_key(w, "thinking_member");
-    carat_jw_text(w, thinking[o->thinking]);
+    carat_jw_put_text(w, "protocol", "openai");
+    carat_jw_put_text(w, "endpoint", o->url);
+    carat_jw_put_text(w, "endpoint_model", o->model);
+    carat_jw_put_text(w, "thinking_member", thinking[o->thinking]);
     if (*o->extra || *o->template_extra) {
-        carat_jw_key(w, "extra_body");
-        carat_jw_text(w, o->extra);
-        carat_jw_key(w, "extra_chat_template_kwargs");
-        carat_jw_text(w, o->template_extra);
+        carat_jw_put_text(w, "extra_body", o->extra);
+        carat_jw_put_text(w, "extra_chat_template_kwargs", o->template_extra);
     }
     return CARAT_OK;
 }

@@ -16,17 +16,13 @@ static void put_entry(carat_jw *w, const carat_report *r, const carat_report_run
         carat_str_printf(&s, "%s: ", run->name);
     carat_str_printf(&s, "%s/%s", suite, m->name);
     carat_jw_open(w, '{');
-    carat_jw_key(w, "name");
-    carat_jw_text(w, s.data);
-    carat_jw_key(w, "unit");
-    carat_jw_text(w, *unit ? unit : m->name);
-    carat_jw_key(w, "value");
-    carat_jw_f64(w, m->estimate.value);
+    carat_jw_put_text(w, "name", s.data);
+    carat_jw_put_text(w, "unit", *unit ? unit : m->name);
+    carat_jw_put_f64(w, "value", m->estimate.value);
     if (isfinite(m->estimate.error)) {
         carat_str_clear(&s);
         carat_str_printf(&s, "± %.2g", m->estimate.error);
-        carat_jw_key(w, "range");
-        carat_jw_text(w, s.data);
+        carat_jw_put_text(w, "range", s.data);
     }
     carat_str_clear(&s);
     carat_str_printf(&s, "%s is better", carat_report_direction(m->name) < 0 ? "smaller" : "bigger");
@@ -34,8 +30,7 @@ static void put_entry(carat_jw *w, const carat_report *r, const carat_report_run
         carat_str_printf(&s, "\nn = %zu", m->estimate.n);
     if (isfinite(m->estimate.low) && isfinite(m->estimate.high))
         carat_str_printf(&s, "\n95 %% interval [%.6g, %.6g]", m->estimate.low, m->estimate.high);
-    carat_jw_key(w, "extra");
-    carat_jw_text(w, s.data);
+    carat_jw_put_text(w, "extra", s.data);
     carat_jw_close(w);
     w->out->failed |= s.failed;
     carat_str_free(&s);

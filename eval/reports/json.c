@@ -9,12 +9,10 @@ static void put_outcomes(carat_jw *w, const carat_report_suite *s)
 {
     carat_jw_open(w, '{');
     if (!s->asks) {
-        carat_jw_key(w, "measured");
-        carat_jw_u64(w, s->n);
+        carat_jw_put_u64(w, "measured", s->n);
     }
     for (int o = s->asks ? CARAT_RIGHT : CARAT_NOT_MEASURED; o <= CARAT_NOT_MEASURED; o++) {
-        carat_jw_key(w, carat_outcome_name((carat_outcome)o));
-        carat_jw_u64(w, s->outcome[o]);
+        carat_jw_put_u64(w, carat_outcome_name((carat_outcome)o), s->outcome[o]);
     }
     carat_jw_close(w);
 }
@@ -62,16 +60,11 @@ static void put_run(carat_jw *w, const carat_report_run *run)
     static const char *const parts[] = {"results", "groups", "outcomes", "truncated", "notes"};
     carat_str scratch = CARAT_STR_INIT;
     carat_jw_open(w, '{');
-    carat_jw_key(w, "run");
-    carat_jw_text(w, run->loaded.dir);
-    carat_jw_key(w, "finished");
-    carat_jw_bool(w, run->loaded.report != NULL);
-    carat_jw_key(w, "caveat");
-    carat_jw_text(w, carat_report_caveat(run, &scratch));
-    carat_jw_key(w, "written");
-    carat_jw_text(w, run->when);
-    carat_jw_key(w, "items");
-    carat_jw_u64(w, run->loaded.n);
+    carat_jw_put_text(w, "run", run->loaded.dir);
+    carat_jw_put_bool(w, "finished", run->loaded.report != NULL);
+    carat_jw_put_text(w, "caveat", carat_report_caveat(run, &scratch));
+    carat_jw_put_text(w, "written", run->when);
+    carat_jw_put_u64(w, "items", run->loaded.n);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         put_part(w, run, parts[i]);
     carat_jw_key(w, "method");
@@ -83,16 +76,11 @@ static void put_run(carat_jw *w, const carat_report_run *run)
 static void put_flip(carat_jw *w, const carat_flip *f)
 {
     carat_jw_open(w, '{');
-    carat_jw_key(w, "id");
-    carat_jw_text(w, carat_report_member(f->a, "id"));
-    carat_jw_key(w, "item");
-    carat_jw_u64(w, f->a->item);
-    carat_jw_key(w, "kind");
-    carat_jw_text(w, carat_flip_name(f->kind));
-    carat_jw_key(w, "a");
-    carat_jw_text(w, carat_outcome_name(carat_report_outcome(f->a)));
-    carat_jw_key(w, "b");
-    carat_jw_text(w, carat_outcome_name(carat_report_outcome(f->b)));
+    carat_jw_put_text(w, "id", carat_report_member(f->a, "id"));
+    carat_jw_put_u64(w, "item", f->a->item);
+    carat_jw_put_text(w, "kind", carat_flip_name(f->kind));
+    carat_jw_put_text(w, "a", carat_outcome_name(carat_report_outcome(f->a)));
+    carat_jw_put_text(w, "b", carat_outcome_name(carat_report_outcome(f->b)));
     carat_jw_close(w);
 }
 
@@ -104,13 +92,10 @@ static carat_status put_flips(carat_jw *w, const carat_report *r, const char *su
         return st;
     carat_jw_key(w, suite);
     carat_jw_open(w, '{');
-    carat_jw_key(w, "pairs");
-    carat_jw_u64(w, f.pairs);
-    carat_jw_key(w, "prompts");
-    carat_jw_u64(w, f.prompts);
+    carat_jw_put_u64(w, "pairs", f.pairs);
+    carat_jw_put_u64(w, "prompts", f.prompts);
     for (int k = 0; k < 4; k++) {
-        carat_jw_key(w, carat_flip_name((carat_flip_kind)k));
-        carat_jw_u64(w, f.of[k]);
+        carat_jw_put_u64(w, carat_flip_name((carat_flip_kind)k), f.of[k]);
     }
     carat_jw_key(w, "items");
     carat_jw_open(w, '[');

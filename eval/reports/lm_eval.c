@@ -11,12 +11,6 @@
 #include "eval/report.h"
 #include "runtime/base/hash.h"
 
-static void put_text(carat_jw *w, const char *key, const char *text)
-{
-    carat_jw_key(w, key);
-    carat_jw_text(w, text);
-}
-
 /* A member of the method that is a text; NULL. */
 static const char *method(const carat_report_run *run, const char *key)
 {
@@ -44,8 +38,8 @@ static void put_task(carat_jw *w, const char *task, const char *alias, const car
     size_t n = 0;
     carat_jw_key(w, task);
     carat_jw_open(w, '{');
-    put_text(w, "name", task);
-    put_text(w, "alias", alias);
+    carat_jw_put_text(w, "name", task);
+    carat_jw_put_text(w, "alias", alias);
     for (const carat_json *c = carat_json_first(metrics); c; c = carat_json_next(c)) {
         carat_metric m = carat_report_metric(c);
         if (isnan(m.estimate.value))
@@ -54,8 +48,7 @@ static void put_task(carat_jw *w, const char *task, const char *alias, const car
         put_number(w, m.name, "_stderr", m.estimate.error);
         n = n ? n : m.estimate.n;
     }
-    carat_jw_key(w, "sample_len");
-    carat_jw_u64(w, n);
+    carat_jw_put_u64(w, "sample_len", n);
     carat_jw_close(w);
 }
 
@@ -85,15 +78,15 @@ static void part_config(carat_jw *w, const carat_report_run *run, const carat_re
     (void)run;
     carat_jw_key(w, task);
     carat_jw_open(w, '{');
-    put_text(w, "task", task);
-    put_text(w, "output_type", s->asks ? "generate_until" : "loglikelihood_rolling");
-    put_text(w, "description", s->note ? s->note : "");
+    carat_jw_put_text(w, "task", task);
+    carat_jw_put_text(w, "output_type", s->asks ? "generate_until" : "loglikelihood_rolling");
+    carat_jw_put_text(w, "description", s->note ? s->note : "");
     carat_jw_key(w, "metric_list");
     carat_jw_open(w, '[');
     for (const carat_json *c = carat_json_first(metrics); c; c = carat_json_next(c)) {
         carat_jw_open(w, '{');
-        put_text(w, "metric", carat_json_key(c));
-        put_text(w, "aggregation", "mean");
+        carat_jw_put_text(w, "metric", carat_json_key(c));
+        carat_jw_put_text(w, "aggregation", "mean");
         carat_jw_key(w, "higher_is_better");
         put_direction(w, carat_json_key(c));
         carat_jw_close(w);
@@ -106,7 +99,7 @@ static void part_version(carat_jw *w, const carat_report_run *run, const carat_r
                          const char *task, const carat_json *metrics)
 {
     (void)s, (void)metrics;
-    put_text(w, task, method(run, "carat"));
+    carat_jw_put_text(w, task, method(run, "carat"));
 }
 
 static void part_direction(carat_jw *w, const carat_report_run *run, const carat_report_suite *s,
@@ -131,10 +124,8 @@ static void part_samples(carat_jw *w, const carat_report_run *run, const carat_r
     uint64_t unmeasured = s->outcome[CARAT_NOT_MEASURED] < s->n ? s->outcome[CARAT_NOT_MEASURED] : s->n;
     carat_jw_key(w, task);
     carat_jw_open(w, '{');
-    carat_jw_key(w, "original");
-    carat_jw_u64(w, whole ? s->n : m.estimate.n);
-    carat_jw_key(w, "effective");
-    carat_jw_u64(w, whole ? s->n - unmeasured : m.estimate.n);
+    carat_jw_put_u64(w, "original", whole ? s->n : m.estimate.n);
+    carat_jw_put_u64(w, "effective", whole ? s->n - unmeasured : m.estimate.n);
     carat_jw_close(w);
 }
 
@@ -191,11 +182,9 @@ static void put_outcomes(carat_jw *w, const carat_report_suite *s)
     carat_jw_key(w, s->name);
     carat_jw_open(w, '{');
     for (int o = s->asks ? CARAT_RIGHT : CARAT_NOT_MEASURED; o <= CARAT_NOT_MEASURED; o++) {
-        carat_jw_key(w, carat_outcome_name((carat_outcome)o));
-        carat_jw_u64(w, s->outcome[o]);
+        carat_jw_put_u64(w, carat_outcome_name((carat_outcome)o), s->outcome[o]);
     }
-    carat_jw_key(w, "truncated");
-    carat_jw_u64(w, s->truncated);
+    carat_jw_put_u64(w, "truncated", s->truncated);
     carat_jw_close(w);
 }
 
@@ -207,23 +196,22 @@ static void put_about(carat_jw *w, const carat_report_run *run)
     model = model ? model : "unknown";
     carat_jw_key(w, "config");
     carat_jw_open(w, '{');
-    put_text(w, "model", "carat");
+    carat_jw_put_text(w, "model", "carat");
     carat_str_printf(&text, "model=%s", model);
-    put_text(w, "model_args", text.data);
-    put_text(w, "batch_size", NULL);
+    carat_jw_put_text(w, "model_args", text.data);
+    carat_jw_put_text(w, "batch_size", NULL);
     carat_jw_close(w);
-    put_text(w, "model_source", "carat");
-    put_text(w, "model_name", model);
+    carat_jw_put_text(w, "model_source", "carat");
+    carat_jw_put_text(w, "model_name", model);
     carat_str_clear(&text);
     for (const char *p = model; *p; p++)
         carat_str_putc(&text, strchr("\"<>:/|\\?*[]", *p) ? '_' : *p);
-    put_text(w, "model_name_sanitized", text.data);
-    carat_jw_key(w, "date");
-    carat_jw_f64(w, strptime(run->when, "%Y-%m-%dT%H:%M:%S", &t) ? (double)timegm(&t) : 0);
+    carat_jw_put_text(w, "model_name_sanitized", text.data);
+    carat_jw_put_f64(w, "date", strptime(run->when, "%Y-%m-%dT%H:%M:%S", &t) ? (double)timegm(&t) : 0);
     carat_jw_key(w, "carat");
     carat_jw_open(w, '{');
     carat_str_clear(&text);
-    put_text(w, "caveat", carat_report_caveat(run, &text));
+    carat_jw_put_text(w, "caveat", carat_report_caveat(run, &text));
     carat_jw_key(w, "outcomes");
     carat_jw_open(w, '{');
     for (size_t i = 0; i < run->n_suites; i++)
@@ -268,7 +256,7 @@ static carat_status put_hash(carat_jw *w, const char *key, const char *text, siz
         return st;
     carat_sha256_add(h, text, len);
     carat_sha256_finish(h, hex);
-    put_text(w, key, hex);
+    carat_jw_put_text(w, key, hex);
     return CARAT_OK;
 }
 
@@ -276,14 +264,14 @@ static carat_status put_hash(carat_jw *w, const char *key, const char *text, siz
 static void put_document(carat_jw *w, const carat_record *r)
 {
     carat_jw_open(w, '{');
-    put_text(w, "id", carat_report_member(r, "id"));
+    carat_jw_put_text(w, "id", carat_report_member(r, "id"));
     const carat_json *groups = carat_json_get(r->json, "groups");
     const carat_json *g = carat_json_is_object(groups) ? carat_json_first(groups) : NULL;
     for (; g; g = carat_json_next(g)) {
         const char *value = NULL;
         carat_json_text(g, "groups", &value, NULL);
         if (strcmp(carat_json_key(g), "id"))
-            put_text(w, carat_json_key(g), value);
+            carat_jw_put_text(w, carat_json_key(g), value);
     }
     carat_jw_close(w);
 }
@@ -317,7 +305,7 @@ static void put_asked(carat_jw *w, const carat_record *r)
     carat_jw_open(w, '{');
     carat_jw_key(w, "gen_args_0");
     carat_jw_open(w, '{');
-    put_text(w, "arg_0", asked ? asked : "");
+    carat_jw_put_text(w, "arg_0", asked ? asked : "");
     carat_jw_close(w);
     carat_jw_close(w);
 }
@@ -334,26 +322,24 @@ static carat_status put_sample(carat_str *out, const carat_report_suite *s, cons
                     !carat_json_f64(carat_json_get(r->json, "score"), "score", &score, NULL);
     carat_jw w = carat_jw_begin(out);
     carat_jw_open(&w, '{');
-    carat_jw_key(&w, "doc_id");
-    carat_jw_u64(&w, r->item);
+    carat_jw_put_u64(&w, "doc_id", r->item);
     carat_jw_key(&w, "doc");
     size_t doc = out->len;
     put_document(&w, r);
     size_t doc_end = out->len;
-    put_text(&w, "target", target);
+    carat_jw_put_text(&w, "target", target);
     put_asked(&w, r);
     put_listed(&w, "resps", reply ? reply : "", true);
     put_listed(&w, "filtered_resps", first_of(r, found, ""), false);
-    put_text(&w, "filter", "none");
+    carat_jw_put_text(&w, "filter", "none");
     put_listed(&w, "metrics", measured ? metric : NULL, false);
     carat_status st = put_hash(&w, "doc_hash", out->data + doc, doc_end - doc);
-    put_text(&w, "prompt_hash", hash ? hash : "");
+    carat_jw_put_text(&w, "prompt_hash", hash ? hash : "");
     if (!st)
         st = put_hash(&w, "target_hash", target, strlen(target));
-    put_text(&w, "outcome", carat_outcome_name(carat_report_outcome(r)));
+    carat_jw_put_text(&w, "outcome", carat_outcome_name(carat_report_outcome(r)));
     if (measured) {
-        carat_jw_key(&w, metric);
-        carat_jw_f64(&w, score);
+        carat_jw_put_f64(&w, metric, score);
     }
     carat_jw_close(&w);
     carat_str_putc(out, '\n');

@@ -83,10 +83,8 @@ static carat_status grade(void *state, size_t i, const carat_answer *a, carat_jw
                          : isnan(pred) ? CARAT_UNPARSED
                                        : CARAT_WRONG,
                          pred == gold};
-    carat_jw_key(w, "pred");
-    carat_jw_f64(w, pred);
-    carat_jw_key(w, "answer");
-    carat_jw_f64(w, gold);
+    carat_jw_put_f64(w, "pred", pred);
+    carat_jw_put_f64(w, "answer", gold);
     return CARAT_OK;
 }
 

@@ -197,18 +197,6 @@ static carat_status ask(const latency *l, request *r, size_t at, size_t end, siz
 
 /* ---- items --------------------------------------------------------------------------------------------------- */
 
-static void put_number(carat_jw *w, const char *key, double v)
-{
-    carat_jw_key(w, key);
-    carat_jw_f64(w, v);
-}
-
-static void put_count(carat_jw *w, const char *key, uint64_t n)
-{
-    carat_jw_key(w, key);
-    carat_jw_u64(w, n);
-}
-
 static void put_requests(carat_jw *w, const request *r)
 {
     static const char *const counts[] = {"prompt_tokens", "reply_tokens", "gaps"};
@@ -253,17 +241,17 @@ static carat_status measure(latency *l, size_t level, carat_jw *w, carat_err *er
     for (size_t i = 0; i < REQUESTS && !st; i++)
         tokens += r[i].reply;
     if (!st) {
-        put_count(w, "concurrency", c);
-        put_number(w, "wall_s", seconds);
-        put_count(w, "tokens", tokens);
-        put_number(w, "joules", l->first ? carat_energy_between(&before, &after) : NAN);
-        put_number(w, "peak_bytes", l->first ? (double)carat_rss_peak_bytes() : NAN);
+        carat_jw_put_u64(w, "concurrency", c);
+        carat_jw_put_f64(w, "wall_s", seconds);
+        carat_jw_put_u64(w, "tokens", tokens);
+        carat_jw_put_f64(w, "joules", l->first ? carat_energy_between(&before, &after) : NAN);
+        carat_jw_put_f64(w, "peak_bytes", l->first ? (double)carat_rss_peak_bytes() : NAN);
         put_requests(w, r);
     }
     if (!st && l->first && level == LEVELS - 1) { /* at the end: it takes memory of its own */
         double probe;
         if (!(st = carat_read_probe(&probe, err)))
-            put_number(w, "read_gb_per_s", probe);
+            carat_jw_put_f64(w, "read_gb_per_s", probe);
     }
     free_requests(r, REQUESTS + 1);
     return st;
@@ -285,8 +273,8 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
     carat_status st = b->reload(b->self, true, &cold, err);
     if (!st)
         st = b->reload(b->self, false, &warm, err);
-    put_number(w, "load_cold_s", cold);
-    put_number(w, "load_warm_s", warm);
+    carat_jw_put_f64(w, "load_cold_s", cold);
+    carat_jw_put_f64(w, "load_warm_s", warm);
     return st;
 }
 
@@ -408,6 +396,8 @@ static carat_status report(void *state, const carat_json *const *results, size_t
         energy |= isfinite(number(results[i], "joules"));
         loads |= isfinite(number(results[i], "load_warm_s"));
         cold |= isfinite(number(results[i], "load_cold_s"));
+    }
+    for (size_t i = 0; i < n && !st; i++) { /* behind the latencies: a reader looks at the first metric */
         add_number(out, "read_gb_per_s", number(results[i], "read_gb_per_s"), 1);
         add_number(out, "load_cold_s", number(results[i], "load_cold_s"), 1);
         add_number(out, "load_warm_s", number(results[i], "load_warm_s"), 1);

@@ -328,8 +328,7 @@ carat_status carat_lcb_check(carat_sandbox *s, carat_lcb_mode mode, const carat_
 
 void carat_lcb_write(const carat_lcb_verdict *v, carat_jw *w)
 {
-    carat_jw_key(w, "passed");
-    carat_jw_bool(w, v->passed);
+    carat_jw_put_bool(w, "passed", v->passed);
     carat_jw_key(w, "results");
     carat_jw_open(w, '[');
     for (const char *p = v->results.data + 1; *p && *p != ']'; p += strcspn(p, ",]"), p += strspn(p, ", "))

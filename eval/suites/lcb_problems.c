@@ -380,10 +380,8 @@ void carat_lcb_tests_close(carat_lcb_tests *t)
 static void message(carat_jw *w, const char *role, const char *text)
 {
     carat_jw_open(w, '{');
-    carat_jw_key(w, "role");
-    carat_jw_text(w, role);
-    carat_jw_key(w, "content");
-    carat_jw_text(w, text);
+    carat_jw_put_text(w, "role", role);
+    carat_jw_put_text(w, "content", text);
     carat_jw_close(w);
 }
 

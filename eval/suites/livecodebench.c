@@ -102,12 +102,9 @@ static carat_status pin(const void *state, carat_jw *w, carat_err *err)
 {
     const suite *s = state;
     (void)err;
-    carat_jw_key(w, "extraction");
-    carat_jw_text(w, "between-last-two-fences");
-    carat_jw_key(w, "sandbox");
-    carat_jw_text(w, carat_sandbox_kind(s->sandbox));
-    carat_jw_key(w, "python");
-    carat_jw_text(w, carat_sandbox_python(s->sandbox));
+    carat_jw_put_text(w, "extraction", "between-last-two-fences");
+    carat_jw_put_text(w, "sandbox", carat_sandbox_kind(s->sandbox));
+    carat_jw_put_text(w, "python", carat_sandbox_python(s->sandbox));
     return CARAT_OK;
 }
 

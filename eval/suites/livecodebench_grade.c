@@ -97,23 +97,19 @@ static void total(const carat_grading *g, const carat_tally *t, carat_jw *w)
     char key[4];
     if (!t->known)
         return;
-    carat_jw_key(w, "passed");
-    carat_jw_u64(w, (uint64_t)t->sum);
+    carat_jw_put_u64(w, "passed", (uint64_t)t->sum);
     carat_jw_key(w, "error_codes");
     carat_jw_open(w, '{');
     for (int i = 1; i < 6; i++)
         if (t->code[i]) {
             snprintf(key, sizeof key, "-%d", i);
-            carat_jw_key(w, key);
-            carat_jw_u64(w, t->code[i]);
+            carat_jw_put_u64(w, key, t->code[i]);
         }
     carat_jw_close(w);
     if (t->retried) {
-        carat_jw_key(w, "retried");
-        carat_jw_u64(w, t->retried);
+        carat_jw_put_u64(w, "retried", t->retried);
     }
-    carat_jw_key(w, "sandbox");
-    carat_jw_text(w, carat_sandbox_about(((const grading *)g->state)->sandbox));
+    carat_jw_put_text(w, "sandbox", carat_sandbox_about(((const grading *)g->state)->sandbox));
 }
 
 const carat_grader carat_grader_livecodebench = {

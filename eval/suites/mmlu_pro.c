@@ -108,12 +108,9 @@ static carat_status pin(const void *state, carat_jw *w, carat_err *err)
 {
     const mmlu *m = state;
     (void)err;
-    carat_jw_key(w, "shots");
-    carat_jw_u64(w, CARAT_MMLU_SHOTS);
-    carat_jw_key(w, "extraction");
-    carat_jw_text(w, extraction[m->style.variant]);
-    carat_jw_key(w, "rows_sha256");
-    carat_jw_text(w, m->data.sha256);
+    carat_jw_put_u64(w, "shots", CARAT_MMLU_SHOTS);
+    carat_jw_put_text(w, "extraction", extraction[m->style.variant]);
+    carat_jw_put_text(w, "rows_sha256", m->data.sha256);
     return CARAT_OK;
 }
 
@@ -244,21 +241,14 @@ static carat_status grade(void *state, size_t i, const carat_answer *a, carat_jw
     bool right = found.letter && found.letter == row->gold;
     char pred[2] = {found.letter, 0}, gold[2] = {row->gold, 0};
     *v = (carat_verdict){right ? CARAT_RIGHT : found.letter ? CARAT_WRONG : CARAT_UNPARSED, right};
-    carat_jw_key(w, "pred");
-    carat_jw_text(w, found.letter ? pred : NULL);
-    carat_jw_key(w, "level");
-    carat_jw_i64(w, found.level);
-    carat_jw_key(w, "answer");
-    carat_jw_text(w, gold);
-    carat_jw_key(w, "answer_index");
-    carat_jw_i64(w, row->gold_index);
-    carat_jw_key(w, "n_options");
-    carat_jw_u64(w, carat_mmlu_shown(&m->style, row));
-    carat_jw_key(w, "shots");
-    carat_jw_u64(w, m->shots[i]);
+    carat_jw_put_text(w, "pred", found.letter ? pred : NULL);
+    carat_jw_put_i64(w, "level", found.level);
+    carat_jw_put_text(w, "answer", gold);
+    carat_jw_put_i64(w, "answer_index", row->gold_index);
+    carat_jw_put_u64(w, "n_options", carat_mmlu_shown(&m->style, row));
+    carat_jw_put_u64(w, "shots", m->shots[i]);
     if (m->rules != CARAT_MMLU_STATED) { /* lm-eval never guesses */
-        carat_jw_key(w, "official_fallback");
-        carat_jw_bool(w, m->guess);
+        carat_jw_put_bool(w, "official_fallback", m->guess);
     }
     if (row->errata) {
         carat_jw_key(w, "errata");

@@ -135,8 +135,7 @@ static carat_status mark(const carat_json *reply, carat_letter found, carat_jw *
     if (st)
         return st;
     bool ok = found.letter && right[0] == found.letter && !right[1];
-    carat_jw_key(w, "right");
-    carat_jw_bool(w, ok);
+    carat_jw_put_bool(w, "right", ok);
     tally->known++;
     tally->sum += ok;
     return CARAT_OK;
@@ -152,10 +151,8 @@ static carat_status grade(const carat_grading *g, const carat_json *reply, carat
     if (st || (st = carat_mmlu_extract(text, (carat_mmlu_rules)variant, &found, err)))
         return st;
     char letter[2] = {found.letter, 0};
-    carat_jw_key(w, "pred");
-    carat_jw_text(w, found.letter ? letter : NULL);
-    carat_jw_key(w, "level");
-    carat_jw_i64(w, found.level);
+    carat_jw_put_text(w, "pred", found.letter ? letter : NULL);
+    carat_jw_put_i64(w, "level", found.level);
     tally->level[found.level]++;
     return mark(reply, found, w, tally, err);
 }
@@ -167,16 +164,13 @@ static void total(const carat_grading *g, const carat_tally *t, carat_jw *w)
     carat_jw_open(w, '{');
     const char *const names[] = {"none", "1", "2", "3"};
     for (int i = 0; i < 4; i++) {
-        carat_jw_key(w, names[i]);
-        carat_jw_u64(w, t->level[i]);
+        carat_jw_put_u64(w, names[i], t->level[i]);
     }
     carat_jw_close(w);
     if (!t->known)
         return;
-    carat_jw_key(w, "right");
-    carat_jw_u64(w, (uint64_t)t->sum);
-    carat_jw_key(w, "acc");
-    carat_jw_f64(w, t->sum / (double)t->known);
+    carat_jw_put_u64(w, "right", (uint64_t)t->sum);
+    carat_jw_put_f64(w, "acc", t->sum / (double)t->known);
 }
 
 const carat_grader carat_grader_mmlu_pro = {

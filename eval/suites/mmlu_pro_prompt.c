@@ -147,8 +147,7 @@ size_t carat_mmlu_question_bytes(const carat_mmlu_style *s, const carat_mmlu_row
 static void put_message(carat_jw *w, const char *role, const carat_str *content)
 {
     carat_jw_open(w, '{');
-    carat_jw_key(w, "role");
-    carat_jw_text(w, role);
+    carat_jw_put_text(w, "role", role);
     carat_jw_key(w, "content");
     carat_jw_bytes(w, content->data, content->len);
     carat_jw_close(w);

@@ -296,12 +296,11 @@ static carat_status pin(const void *state, carat_jw *w, carat_err *err)
 {
     const mrcr *m = state;
     (void)err;
-    carat_jw_key(w, "similarity");
-    carat_jw_text(w, m->rules == CARAT_MRCR_NO_AUTOJUNK ? "difflib, autojunk off" : "difflib, autojunk on");
-    carat_jw_key(w, "buckets");
-    carat_jw_text(w, m->model && m->model->tokenizer ? "tokens of this model" : "characters / 4");
-    carat_jw_key(w, "rows_sha256");
-    carat_jw_text(w, m->sha256);
+    carat_jw_put_text(w, "similarity",
+                      m->rules == CARAT_MRCR_NO_AUTOJUNK ? "difflib, autojunk off" : "difflib, autojunk on");
+    carat_jw_put_text(w, "buckets",
+                      m->model && m->model->tokenizer ? "tokens of this model" : "characters / 4");
+    carat_jw_put_text(w, "rows_sha256", m->sha256);
     return CARAT_OK;
 }
 
@@ -374,8 +373,7 @@ static carat_status grade(void *state, size_t i, const carat_answer *a, carat_jw
                          : mark.score == 1 ? CARAT_RIGHT
                                            : CARAT_WRONG,
                          mark.score};
-    carat_jw_key(w, "prefix");
-    carat_jw_bool(w, mark.found);
+    carat_jw_put_bool(w, "prefix", mark.found);
     return CARAT_OK;
 }
 

@@ -105,10 +105,8 @@ static carat_status grade(const carat_grading *g, const carat_json *reply, carat
         return st;
     char hex[32];
     carat_hex_double(mark.score, hex);
-    carat_jw_key(w, "score");
-    carat_jw_f64(w, mark.score);
-    carat_jw_key(w, "score_hex");
-    carat_jw_text(w, hex);
+    carat_jw_put_f64(w, "score", mark.score);
+    carat_jw_put_text(w, "score_hex", hex);
     tally->sum += mark.score;
     tally->known++;
     return CARAT_OK;
@@ -122,10 +120,8 @@ static void total(const carat_grading *g, const carat_tally *t, carat_jw *w)
     char hex[32];
     double mean = t->sum / (double)t->known;
     carat_hex_double(mean, hex);
-    carat_jw_key(w, "score");
-    carat_jw_f64(w, mean);
-    carat_jw_key(w, "score_hex");
-    carat_jw_text(w, hex);
+    carat_jw_put_f64(w, "score", mean);
+    carat_jw_put_text(w, "score_hex", hex);
 }
 
 const carat_grader carat_grader_mrcr = {

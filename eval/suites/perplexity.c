@@ -55,8 +55,7 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
     if (st || (st = carat_window_bytes(p->e, at, &bytes, err)))
         return st;
     carat_window_groups(at, w);
-    carat_jw_key(w, "bytes");
-    carat_jw_u64(w, bytes);
+    carat_jw_put_u64(w, "bytes", bytes);
     carat_jw_key(w, "nll");
     carat_jw_open(w, '[');
     for (size_t k = at->from; k < at->n; k++)

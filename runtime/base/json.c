@@ -508,3 +508,33 @@ void carat_jw_null(carat_jw *w)
     before_value(w);
     carat_str_puts(w->out, "null");
 }
+
+void carat_jw_put_text(carat_jw *w, const char *key, const char *text)
+{
+    carat_jw_key(w, key);
+    carat_jw_text(w, text);
+}
+
+void carat_jw_put_u64(carat_jw *w, const char *key, uint64_t v)
+{
+    carat_jw_key(w, key);
+    carat_jw_u64(w, v);
+}
+
+void carat_jw_put_i64(carat_jw *w, const char *key, int64_t v)
+{
+    carat_jw_key(w, key);
+    carat_jw_i64(w, v);
+}
+
+void carat_jw_put_f64(carat_jw *w, const char *key, double v)
+{
+    carat_jw_key(w, key);
+    carat_jw_f64(w, v);
+}
+
+void carat_jw_put_bool(carat_jw *w, const char *key, bool v)
+{
+    carat_jw_key(w, key);
+    carat_jw_bool(w, v);
+}

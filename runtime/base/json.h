@@ -65,5 +65,11 @@ void carat_jw_i64(carat_jw *w, int64_t v);
 void carat_jw_f64(carat_jw *w, double v); /* shortest form that reads back equal; NaN and infinities: null */
 void carat_jw_bool(carat_jw *w, bool v);
 void carat_jw_null(carat_jw *w);
+/* A member: the key and its value. */
+void carat_jw_put_text(carat_jw *w, const char *key, const char *text);
+void carat_jw_put_u64(carat_jw *w, const char *key, uint64_t v);
+void carat_jw_put_i64(carat_jw *w, const char *key, int64_t v);
+void carat_jw_put_f64(carat_jw *w, const char *key, double v);
+void carat_jw_put_bool(carat_jw *w, const char *key, bool v);
 
 #endif

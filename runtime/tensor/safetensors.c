@@ -243,8 +243,7 @@ static void write_entry(carat_jw *w, const carat_tensor *t, uint64_t begin, uint
 {
     carat_jw_key(w, t->name);
     carat_jw_open(w, '{');
-    carat_jw_key(w, "dtype");
-    carat_jw_text(w, carat_dtype_name(t->dtype));
+    carat_jw_put_text(w, "dtype", carat_dtype_name(t->dtype));
     carat_jw_key(w, "shape");
     carat_jw_open(w, '[');
     for (uint32_t d = 0; d < t->ndim; d++)
@@ -283,8 +282,7 @@ carat_status carat_safetensors_header(const carat_tensor *tensors, size_t n, con
         carat_jw_key(&w, "__metadata__");
         carat_jw_open(&w, '{');
         for (size_t i = 0; i < n_meta; i++) {
-            carat_jw_key(&w, meta[2 * i]);
-            carat_jw_text(&w, meta[2 * i + 1]);
+            carat_jw_put_text(&w, meta[2 * i], meta[2 * i + 1]);
         }
         carat_jw_close(&w);
     }

@@ -391,10 +391,8 @@ static void put_turn(carat_jw *w, const char *role, const char *text)
     if (!text)
         return;
     carat_jw_open(w, '{');
-    carat_jw_key(w, "role");
-    carat_jw_text(w, role);
-    carat_jw_key(w, "content");
-    carat_jw_text(w, text);
+    carat_jw_put_text(w, "role", role);
+    carat_jw_put_text(w, "content", text);
     carat_jw_close(w);
 }
 
@@ -409,8 +407,7 @@ carat_status carat_chat_frame(const char *system, const char *user, bool large, 
     put_turn(&w, "system", system);
     put_turn(&w, "user", user);
     carat_jw_close(&w);
-    carat_jw_key(&w, "add_generation_prompt");
-    carat_jw_bool(&w, true);
+    carat_jw_put_bool(&w, "add_generation_prompt", true);
     carat_jw_close(&w);
     carat_status st = carat_str_check(&request, err);
     if (!st)

@@ -222,9 +222,15 @@ static void fill_ids(struct bench *b, size_t n, uint64_t seed)
             b->ids[i] = 0;
 }
 
+static bool go_on(void *ctx, size_t done, size_t n)
+{
+    (void)ctx, (void)done, (void)n;
+    return !carat_interrupted();
+}
+
 static carat_status sync_to(struct bench *b, size_t n, size_t from, carat_err *err)
 {
-    carat_sync_request r = {.ids = b->ids, .n = n, .logits_from = from};
+    carat_sync_request r = {.ids = b->ids, .n = n, .logits_from = from, .progress = go_on};
     return carat_session_sync(b->session, &r, err);
 }
 
@@ -335,14 +341,10 @@ static double plain_rate(const struct bench *b, struct test *t)
 static void json_drafted(const struct bench *b, struct test *t, carat_jw *w, double rate)
 {
     double plain = plain_rate(b, t);
-    carat_jw_key(w, "plain_tokens_per_s");
-    carat_jw_f64(w, plain);
-    carat_jw_key(w, "speed_up");
-    carat_jw_f64(w, rate / plain);
-    carat_jw_key(w, "drafted");
-    carat_jw_u64(w, t->drafts);
-    carat_jw_key(w, "accepted");
-    carat_jw_u64(w, t->right);
+    carat_jw_put_f64(w, "plain_tokens_per_s", plain);
+    carat_jw_put_f64(w, "speed_up", rate / plain);
+    carat_jw_put_u64(w, "drafted", t->drafts);
+    carat_jw_put_u64(w, "accepted", t->right);
 }
 
 static void print_json(struct bench *b)
@@ -369,36 +371,26 @@ static void print_json(struct bench *b)
                       {"f32_gflop_s", b->f32.rate},
                       {"load_s", b->load_s}};
         carat_jw_open(&w, '{');
-        carat_jw_key(&w, "test");
-        carat_jw_text(&w, t->name);
+        carat_jw_put_text(&w, "test", t->name);
         carat_jw_key(&w, "tokens_per_s");
         carat_jw_open(&w, '{');
         for (int k = 0; k < 3; k++) {
             static const char *const name[] = {"min", "median", "max"};
-            carat_jw_key(&w, name[k]);
-            carat_jw_f64(&w, rate[k]);
+            carat_jw_put_f64(&w, name[k], rate[k]);
         }
         carat_jw_close(&w);
         for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
-            carat_jw_key(&w, number[k].key);
-            carat_jw_f64(&w, number[k].value);
+            carat_jw_put_f64(&w, number[k].key, number[k].value);
         }
         if (t->drafted)
             json_drafted(b, t, &w, rate[1]);
-        carat_jw_key(&w, "peak_rss");
-        carat_jw_u64(&w, carat_rss_peak_bytes());
-        carat_jw_key(&w, "anon_rss");
-        carat_jw_u64(&w, carat_rss_anon_bytes());
-        carat_jw_key(&w, "threads");
-        carat_jw_u64(&w, (uint64_t)carat_team_size(b->team));
-        carat_jw_key(&w, "kernels");
-        carat_jw_text(&w, carat_session_kernels(b->session));
-        carat_jw_key(&w, "numerics");
-        carat_jw_text(&w, carat_numerics_name(b->numerics));
-        carat_jw_key(&w, "kv");
-        carat_jw_text(&w, carat_kv_name(carat_session_kv(b->session)));
-        carat_jw_key(&w, "int8_instruction");
-        carat_jw_text(&w, b->int8.instruction);
+        carat_jw_put_u64(&w, "peak_rss", carat_rss_peak_bytes());
+        carat_jw_put_u64(&w, "anon_rss", carat_rss_anon_bytes());
+        carat_jw_put_u64(&w, "threads", (uint64_t)carat_team_size(b->team));
+        carat_jw_put_text(&w, "kernels", carat_session_kernels(b->session));
+        carat_jw_put_text(&w, "numerics", carat_numerics_name(b->numerics));
+        carat_jw_put_text(&w, "kv", carat_kv_name(carat_session_kv(b->session)));
+        carat_jw_put_text(&w, "int8_instruction", b->int8.instruction);
         carat_jw_close(&w);
     }
     carat_jw_close(&w);

@@ -61,10 +61,8 @@ static void print_json(const carat_listing *l)
     carat_jw_open(&w, '[');
     for (size_t i = 0; (name = l->item(i, &summary)); i++) {
         carat_jw_open(&w, '{');
-        carat_jw_key(&w, "name");
-        carat_jw_text(&w, name);
-        carat_jw_key(&w, "summary");
-        carat_jw_text(&w, summary);
+        carat_jw_put_text(&w, "name", name);
+        carat_jw_put_text(&w, "summary", summary);
         carat_jw_close(&w);
     }
     carat_jw_close(&w);

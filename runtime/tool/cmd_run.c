@@ -171,21 +171,8 @@ static void put_ids_result(const struct run *r, const carat_generated *g, carat_
     carat_jw_open(&w, '{');
     put_ids(&w, "prompt", r->ids, r->n);
     put_ids(&w, "ids", g->ids, g->n);
-    carat_jw_key(&w, "finish");
-    carat_jw_text(&w, finish_word(g->finish));
+    carat_jw_put_text(&w, "finish", finish_word(g->finish));
     carat_jw_close(&w);
-}
-
-static void put_seconds(carat_jw *w, const char *key, double v)
-{
-    carat_jw_key(w, key);
-    carat_jw_f64(w, v);
-}
-
-static void put_count(carat_jw *w, const char *key, size_t n)
-{
-    carat_jw_key(w, key);
-    carat_jw_u64(w, n);
 }
 
 /* What the reply's parser found, and behind it how the reply came to be. */
@@ -195,21 +182,18 @@ static void put_json_result(const struct run *r, const carat_generated *g, carat
     carat_jw w = carat_jw_begin(&tail);
     carat_jw_open(&w, '{');
     if (g->fault) {
-        carat_jw_key(&w, "error");
-        carat_jw_text(&w, g->fault);
+        carat_jw_put_text(&w, "error", g->fault);
     }
-    carat_jw_key(&w, "finish");
-    carat_jw_text(&w, finish_word(g->finish));
-    carat_jw_key(&w, "stop");
-    carat_jw_text(&w, g->stop);
+    carat_jw_put_text(&w, "finish", finish_word(g->finish));
+    carat_jw_put_text(&w, "stop", g->stop);
     carat_jw_key(&w, "timings");
     carat_jw_open(&w, '{');
-    put_seconds(&w, "load_s", r->load_s);
-    put_count(&w, "prompt_tokens", g->n_prompt);
-    put_seconds(&w, "prompt_s", g->prompt_s);
-    put_count(&w, "tokens", g->n);
-    put_seconds(&w, "reply_s", g->decode_s);
-    put_seconds(&w, "tokens_per_s", g->decode_s > 0 && g->n ? (double)(g->n - 1) / g->decode_s : 0);
+    carat_jw_put_f64(&w, "load_s", r->load_s);
+    carat_jw_put_u64(&w, "prompt_tokens", g->n_prompt);
+    carat_jw_put_f64(&w, "prompt_s", g->prompt_s);
+    carat_jw_put_u64(&w, "tokens", g->n);
+    carat_jw_put_f64(&w, "reply_s", g->decode_s);
+    carat_jw_put_f64(&w, "tokens_per_s", g->decode_s > 0 && g->n ? (double)(g->n - 1) / g->decode_s : 0);
     carat_jw_close(&w);
     carat_jw_close(&w);
     if (g->json) {

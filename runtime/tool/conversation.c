@@ -71,8 +71,7 @@ static carat_status insert_text(carat_conversation *c, size_t at, const char *co
     carat_jw_open(&w, '{');
     for (int i = 0; i < 3; i++)
         if (part[i]) {
-            carat_jw_key(&w, key[i]);
-            carat_jw_text(&w, part[i]);
+            carat_jw_put_text(&w, key[i], part[i]);
         }
     carat_jw_close(&w);
     carat_status st = insert(c, at, part[0], &json, err);

@@ -124,8 +124,7 @@ static carat_status or_error(carat_text_job *j, carat_status st)
         return st;
     carat_jw w = carat_jw_begin(&j->out);
     carat_jw_open(&w, '{');
-    carat_jw_key(&w, "error");
-    carat_jw_text(&w, j->err->text);
+    carat_jw_put_text(&w, "error", j->err->text);
     *j->err = (carat_err){0};
     carat_jw_close(&w);
     carat_str_putc(&j->out, '\n');
