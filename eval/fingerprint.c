@@ -49,23 +49,9 @@ static bool counts(const char *name)
     return carat_ends(name, ".index.json") || carat_ends(name, ".safetensors") || carat_ends(name, ".gguf");
 }
 
-static carat_status add_dir(carat_sha256 *h, const char *dir, carat_err *err)
+static carat_status add_entry(void *ctx, const char *path, const char *name, carat_err *err)
 {
-    char **names;
-    size_t n;
-    carat_str path = CARAT_STR_INIT;
-    carat_status st = carat_list_dir(dir, &names, &n, err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < n; i++) {
-        carat_path_join(&path, dir, names[i]);
-        if (!st && counts(names[i]) && !(st = carat_str_check(&path, err)))
-            st = add_file(h, path.data, err);
-        free(names[i]);
-    }
-    free(names);
-    carat_str_free(&path);
-    return st;
+    return counts(name) ? add_file(ctx, path, err) : CARAT_OK;
 }
 
 carat_status carat_fingerprint(const char *path, char hex[65], carat_err *err)
@@ -74,7 +60,7 @@ carat_status carat_fingerprint(const char *path, char hex[65], carat_err *err)
     carat_status st = carat_sha256_open(&h, err);
     if (st)
         return st;
-    st = carat_is_dir(path) ? add_dir(h, path, err) : add_file(h, path, err);
+    st = carat_is_dir(path) ? carat_each_entry(path, add_entry, h, err) : add_file(h, path, err);
     carat_sha256_finish(h, hex);
     return st;
 }

@@ -12,28 +12,25 @@ enum { PROMPT_BYTES = 32 << 20, MAX_DEPTH = 4 };
 
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
+typedef struct tree {
+    carat_sha256 *hash;
+    int depth;
+} tree;
+
 /* Names and contents of the files of a directory, sorted; what lies deeper than data sets do is left out. */
-static carat_status add_dir(carat_sha256 *h, const char *dir, int depth, carat_err *err)
+static carat_status add_entry(void *ctx, const char *path, const char *name, carat_err *err)
 {
-    char **names, hex[65];
-    size_t n;
-    carat_str path = CARAT_STR_INIT;
-    carat_status st = carat_list_dir(dir, &names, &n, err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < n; i++) {
-        carat_path_join(&path, dir, names[i]);
-        bool deeper = carat_is_dir(path.data);
-        if (!st && !(st = carat_str_check(&path, err)) && deeper && depth < MAX_DEPTH)
-            st = add_dir(h, path.data, depth + 1, err);
-        else if (!st && !deeper && !(st = carat_sha256_file(path.data, hex, err))) {
-            carat_sha256_add(h, names[i], strlen(names[i]) + 1);
-            carat_sha256_add(h, hex, sizeof hex);
-        }
-        free(names[i]);
+    const tree *t = ctx;
+    char hex[65];
+    if (carat_is_dir(path)) {
+        tree deeper = {t->hash, t->depth + 1};
+        return t->depth < MAX_DEPTH ? carat_each_entry(path, add_entry, &deeper, err) : CARAT_OK;
     }
-    free(names);
-    carat_str_free(&path);
+    carat_status st = carat_sha256_file(path, hex, err);
+    if (!st) {
+        carat_sha256_add(t->hash, name, strlen(name) + 1);
+        carat_sha256_add(t->hash, hex, sizeof hex);
+    }
     return st;
 }
 
@@ -52,7 +49,7 @@ static carat_status hash_data(const char *path, char hex[65], bool *known, carat
     if (sample)
         carat_sha256_add(h, sample->data, sample->len);
     else
-        st = add_dir(h, path, 0, err);
+        st = carat_each_entry(path, add_entry, &(tree){h, 0}, err);
     carat_sha256_finish(h, hex);
     return st;
 }

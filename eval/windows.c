@@ -189,27 +189,13 @@ static carat_status read_file(reading *r, const char *path, carat_err *err)
     return st ? carat_fail_in(err, st, path) : CARAT_OK;
 }
 
-static carat_status read_dir(reading *r, const char *dir, carat_err *err)
+static carat_status read_entry(void *ctx, const char *path, const char *name, carat_err *err)
 {
-    char **names;
-    size_t n;
-    carat_str path = CARAT_STR_INIT;
-    carat_status st = carat_list_dir(dir, &names, &n, err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < n; i++) {
-        carat_path_join(&path, dir, names[i]);
-        if (!st && *names[i] != '.' && !(st = carat_str_check(&path, err)) && carat_is_file(path.data) &&
-            (carat_ends(names[i], ".txt") || is_table(names[i]))) {
-            r->usual = carat_arena_copy(&r->out->arena, names[i], (size_t)(strrchr(names[i], '.') - names[i]),
-                                        err);
-            st = r->usual ? read_file(r, path.data, err) : CARAT_ENOMEM;
-        }
-        free(names[i]);
-    }
-    free(names);
-    carat_str_free(&path);
-    return st;
+    reading *r = ctx;
+    if (*name == '.' || !carat_is_file(path) || !(carat_ends(name, ".txt") || is_table(name)))
+        return CARAT_OK;
+    r->usual = carat_arena_copy(&r->out->arena, name, (size_t)(strrchr(name, '.') - name), err);
+    return r->usual ? read_file(r, path, err) : CARAT_ENOMEM;
 }
 
 static carat_status check(const carat_eval *e, const char *suite, carat_err *err)
@@ -237,7 +223,7 @@ carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_wi
     carat_status st = check(e, suite, err);
     if (st)
         return st;
-    st = carat_is_dir(data) ? read_dir(&r, data, err) : read_file(&r, data, err);
+    st = carat_is_dir(data) ? carat_each_entry(data, read_entry, &r, err) : read_file(&r, data, err);
     if (!st && !out->n)
         st = carat_fail(err, CARAT_EFORMAT, "%s: no token to score", data);
     if (st)

@@ -169,3 +169,22 @@ carat_status carat_list_dir(const char *dir, char ***names, size_t *n, carat_err
     *n = count;
     return CARAT_OK;
 }
+
+carat_status carat_each_entry(const char *dir, carat_entry_fn *fn, void *ctx, carat_err *err)
+{
+    char **names;
+    size_t n;
+    carat_str path = CARAT_STR_INIT;
+    carat_status st = carat_list_dir(dir, &names, &n, err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < n; i++) {
+        carat_path_join(&path, dir, names[i]);
+        if (!st && !(st = carat_str_check(&path, err)))
+            st = fn(ctx, path.data, names[i], err);
+        free(names[i]);
+    }
+    free(names);
+    carat_str_free(&path);
+    return st;
+}
