@@ -1,5 +1,5 @@
 # A run of questions that is killed at any moments goes on and ends with the items of an undisturbed one: none lost, none twice.
-# usage: eval_kill.sh [KILLS [SUITE...]]      12 kills by default, over all suites that ask; CARAT must name the program
+# usage: eval_kill.sh [KILLS [SUITE...]]      12 kills by default, over all suites but latency; CARAT must name the program
 [ $# -gt 0 ] || set -- "${CARAT_KILLS:-12}"
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 python3 - "$CARAT" "$ROOT" "$@" <<'PY'
@@ -25,19 +25,24 @@ with open("port", encoding="utf-8") as f:
     server = ["--endpoint", f"http://127.0.0.1:{f.read()}/v1", "--model", "stub", "--parallel", "3"]
 unsafe = []
 
+MORE = {"kld": ["--reference", model, "-c", "64"], "perplexity": ["-c", "64"]}
+
 def command(suite, run):
     which = [*server, *unsafe] if suite == "livecodebench" else [model, "--max-tokens", "40"]
     threads = "2" if suite == "livecodebench" else "1"
-    return [carat, "eval", *which, "--suite", suite, "--limit", "8", "-t", threads, "-q", "-o", run]
+    return [carat, "eval", *which, "--suite", suite, *MORE.get(suite, []), "--limit", "8", "-t", threads, "-q", "-o", run]
 
 def items(run):
     with open(f"{run}/items.jsonl", encoding="utf-8") as f:
         lines = [json.loads(line) for line in f]
+    if lines[0]["suite"] == "latency":  # nothing but times
+        return [(line["item"], line["id"], sorted(line)) for line in lines]
     return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
 
 def report(run):
     with open(f"{run}/report.json", encoding="utf-8") as f:
-        return json.load(f)
+        r = json.load(f)
+    return sorted(r["results"]["latency"]) if "latency" in r["results"] else r
 
 def undisturbed(suite):
     start = time.time()
@@ -62,7 +67,8 @@ def kill_once(suite, run, took):
     return p.returncode < 0
 
 listed = subprocess.run([carat, "list", "suites"], capture_output=True, text=True, check=True).stdout
-asking = [s for s in ("mmlu-pro", "mrcr", "gsm8k", "livecodebench") if s in listed and (not only or s in only)]
+suites = [line.split()[0] for line in listed.splitlines()]
+asking = [s for s in suites if (s in only if only else s != "latency" or kills > 12)]
 done = dict.fromkeys(asking, 0)
 took, code = {}, {}
 for suite in asking:
