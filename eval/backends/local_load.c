@@ -9,8 +9,12 @@
 #include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 
+typedef struct forgotten {
+    size_t pages, stay;
+} forgotten;
+
 /* Asks the kernel to forget a file; adds the pages that are and that stay in memory. */
-static carat_status forget_file(const char *path, size_t *pages, size_t *stay, carat_err *err)
+static carat_status forget_file(const char *path, forgotten *f, carat_err *err)
 {
     carat_map m = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -25,36 +29,25 @@ static carat_status forget_file(const char *path, size_t *pages, size_t *stay, c
         st = CARAT_ENOMEM;
     if (!st && n && mincore((void *)(uintptr_t)m.data, m.size, in) == 0)
         for (size_t i = 0; i < n; i++)
-            *stay += in[i] & 1;
-    *pages += n;
+            f->stay += in[i] & 1;
+    f->pages += n;
     carat_free(in);
     if (m.data)
         carat_map_close(&m);
     return st;
 }
 
+static carat_status forget_weights(void *ctx, const char *path, const char *name, carat_err *err)
+{
+    return carat_ends(name, ".safetensors") ? forget_file(path, ctx, err) : CARAT_OK;
+}
+
 static carat_status forget_model(const char *path, double *left, carat_err *err)
 {
-    char **names;
-    size_t n, pages = 0, stay = 0;
-    carat_str file = CARAT_STR_INIT;
-    carat_status st = CARAT_OK;
-    if (!carat_is_dir(path)) {
-        st = forget_file(path, &pages, &stay, err);
-        *left = pages ? (double)stay / (double)pages : 0;
-        return st;
-    }
-    if ((st = carat_list_dir(path, &names, &n, err)))
-        return st;
-    for (size_t i = 0; i < n; i++) {
-        carat_path_join(&file, path, names[i]);
-        if (!st && carat_ends(names[i], ".safetensors") && !(st = carat_str_check(&file, err)))
-            st = forget_file(file.data, &pages, &stay, err);
-        free(names[i]);
-    }
-    free(names);
-    carat_str_free(&file);
-    *left = pages ? (double)stay / (double)pages : 0;
+    forgotten f = {0, 0};
+    carat_status st = carat_is_dir(path) ? carat_each_entry(path, forget_weights, &f, err)
+                                         : forget_file(path, &f, err);
+    *left = f.pages ? (double)f.stay / (double)f.pages : 0;
     return st;
 }
 

@@ -206,25 +206,16 @@ static carat_status add_file(carat_lcb *l, const carat_lcb_options *o, const cha
     return add_lines(l, o, path, map->data, map->size, err);
 }
 
-static carat_status add_folder(carat_lcb *l, const carat_lcb_options *o, carat_err *err)
+typedef struct folder {
+    carat_lcb *l;
+    const carat_lcb_options *o;
+} folder;
+
+static carat_status add_entry(void *ctx, const char *path, const char *name, carat_err *err)
 {
-    char **name;
-    size_t n;
-    carat_str path = CARAT_STR_INIT;
-    carat_status st = carat_list_dir(o->path, &name, &n, err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < n; i++) {
-        if (!st && (strstr(name[i], ".jsonl") || carat_ends(name[i], ".parquet"))) {
-            carat_path_join(&path, o->path, name[i]);
-            st = carat_str_check(&path, err);
-            st = st ? st : add_file(l, o, path.data, err);
-        }
-        free(name[i]);
-    }
-    free(name);
-    carat_str_free(&path);
-    return st;
+    const folder *f = ctx;
+    bool problems = strstr(name, ".jsonl") || carat_ends(name, ".parquet");
+    return problems ? add_file(f->l, f->o, path, err) : CARAT_OK;
 }
 
 static int by_id(const void *a, const void *b)
@@ -238,7 +229,8 @@ carat_status carat_lcb_open(const carat_lcb_options *o, carat_lcb **out, carat_e
     carat_lcb *l = carat_alloc(1, sizeof *l, err);
     if (!l)
         return CARAT_ENOMEM;
-    carat_status st = carat_is_dir(o->path) ? add_folder(l, o, &why) : add_file(l, o, o->path, &why);
+    carat_status st = carat_is_dir(o->path) ? carat_each_entry(o->path, add_entry, &(folder){l, o}, &why)
+                                            : add_file(l, o, o->path, &why);
     if (!st && l->n)
         qsort(l->problem, l->n, sizeof *l->problem, by_id);
     for (size_t i = 1; !st && i < l->n; i++)

@@ -225,26 +225,19 @@ static carat_status add_file(mrcr *m, const char *path, carat_err *err)
 }
 
 /* The tables below a folder, by name: 2needle/2needle_0.parquet ... */
-static carat_status find_files(mrcr *m, const char *path, int depth, carat_err *err)
+typedef struct search {
+    mrcr *m;
+    int depth;
+} search;
+
+static carat_status find_files(void *ctx, const char *path, const char *name, carat_err *err)
 {
-    char **names;
-    size_t n;
-    if (!carat_is_dir(path))
-        return add_file(m, path, err);
-    carat_status st = carat_list_dir(path, &names, &n, err);
-    if (st)
-        return st;
-    carat_str below = CARAT_STR_INIT;
-    for (size_t i = 0; i < n; i++) {
-        bool table = carat_ends(names[i], m->rules == CARAT_MRCR_V2 ? ".csv" : ".parquet");
-        carat_path_join(&below, path, names[i]);
-        if (!st && (table || (depth < DEPTH && carat_is_dir(below.data))))
-            st = find_files(m, below.data, depth + 1, err);
-        free(names[i]);
-    }
-    free(names);
-    carat_str_free(&below);
-    return st;
+    const search *s = ctx;
+    bool table = carat_ends(name, s->m->rules == CARAT_MRCR_V2 ? ".csv" : ".parquet");
+    search below = {s->m, s->depth + 1};
+    if (carat_is_dir(path))
+        return table || s->depth < DEPTH ? carat_each_entry(path, find_files, &below, err) : CARAT_OK;
+    return table ? add_file(s->m, path, err) : CARAT_OK;
 }
 
 /* ---- the suite ----------------------------------------------------------------------------------------------- */
@@ -276,7 +269,9 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
     if (!st)
         st = carat_sha256_open(&m->hash, err);
     if (!st)
-        st = find_files(m, e->data ? e->data : "sample:mrcr", 0, err);
+        st = !e->data                ? add_file(m, "sample:mrcr", err)
+             : carat_is_dir(e->data) ? carat_each_entry(e->data, find_files, &(search){m, 0}, err)
+                                     : add_file(m, e->data, err);
     for (uint32_t f = 0; !st && f < m->files && (!e->limit || m->n < e->limit); f++)
         st = index_file(m, f, e->limit, err);
     if (m->hash)
