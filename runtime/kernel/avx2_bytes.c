@@ -129,12 +129,7 @@ static void eight_rows(const few *q, size_t from, float *y, size_t ldy)
         tokens(q, CARAT_CODE_U8, acc);
     else
         tokens(q, CARAT_CODE_I8, acc);
-    for (size_t t = 0; t < q->n; t++) {
-        float out[ROWS];
-        _mm256_storeu_ps(out, acc[t]);
-        for (size_t i = from; i < ROWS; i++)
-            y[(q->t0 + t) * ldy + q->rows.first + i * q->rows.step] = out[i];
-    }
+    carat_put_rows(acc, q->t0, q->n, q->rows, from, y, ldy);
 }
 
 bool carat_avx2_bytes(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t n,

@@ -245,12 +245,7 @@ static void eight_rows(const block *b, block_fn *fn, size_t from, float *y, size
     for (size_t i = 0; i < TOKENS; i++)
         acc[i] = _mm256_setzero_ps();
     fn(b, acc);
-    for (size_t i = 0; i < b->n; i++) {
-        float out[ROWS];
-        _mm256_storeu_ps(out, acc[i]);
-        for (size_t j = from; j < ROWS; j++)
-            y[(b->t0 + i) * ldy + b->rows.first + j * b->rows.step] = out[j];
-    }
+    carat_put_rows(acc, b->t0, b->n, b->rows, from, y, ldy);
 }
 
 void carat_avx2_qdot(const carat_weight *w, size_t r0, size_t r1, const carat_act *x, size_t t0, size_t n,

@@ -99,4 +99,16 @@ static inline __m256i carat_less_offset(__m256i isum, const int32_t *xsum)
     return _mm256_sub_epi32(isum, _mm256_slli_epi32(_mm256_set1_epi32(*xsum), 3));
 }
 
+/* Eight rows of n tokens to where they belong, those from lane `from` on. */
+static inline void carat_put_rows(const __m256 *acc, size_t t0, size_t n, carat_comb rows, size_t from,
+                                  float *y, size_t ldy)
+{
+    for (size_t t = 0; t < n; t++) {
+        float out[8];
+        _mm256_storeu_ps(out, acc[t]);
+        for (size_t i = from; i < 8; i++)
+            y[(t0 + t) * ldy + rows.first + i * rows.step] = out[i];
+    }
+}
+
 #endif

@@ -9,6 +9,7 @@
 #include "eval/pyrandom.h"
 #include "eval/suites/mmlu_pro.h"
 #include "runtime/base/file.h"
+#include "tests/support/marked.h"
 #include "tests/support/test.h"
 
 static const carat_suite *const suite = &carat_suite_mmlu_pro;
@@ -211,18 +212,6 @@ static void editions(void **state)
     carat_remove_tree(dir, NULL);
 }
 
-static carat_verdict marked(void *s, size_t i, const char *reply, carat_str *record)
-{
-    carat_verdict v;
-    carat_jw w = carat_jw_begin(record);
-    carat_str_clear(record);
-    carat_jw_open(&w, '{');
-    carat_answer a = {.content = reply, .finish = "stop"};
-    assert_int_equal(suite->grade(s, i, &a, &w, &v, NULL), CARAT_OK);
-    carat_jw_close(&w);
-    return v;
-}
-
 static void marks(void **state)
 {
     (void)state;
@@ -234,23 +223,23 @@ static void marks(void **state)
     void *s = opened(&e, &n);
     carat_str r = CARAT_STR_INIT;
     assert_int_equal(suite->question(s, 0, &q, NULL), CARAT_OK);
-    assert_int_equal(marked(s, 0, "The answer is (B).", &r).outcome, CARAT_RIGHT);
+    assert_int_equal(marked(suite, s, 0, "The answer is (B).", &r).outcome, CARAT_RIGHT);
     assert_string_equal(r.data, "{\"pred\": \"B\", \"level\": 1, \"answer\": \"B\", \"answer_index\": 0, "
                                 "\"n_options\": 2, \"shots\": 1, \"official_fallback\": false, "
                                 "\"errata\": \"answer and answer_index disagree; the letter counts\"}");
-    assert_int_equal(marked(s, 0, "The answer is (A).", &r).outcome, CARAT_WRONG);
-    assert_int_equal(marked(s, 1, "Answer: B", &r).outcome, CARAT_RIGHT);
-    assert_int_equal(marked(s, 1, "no idea", &r).outcome, CARAT_UNPARSED);
+    assert_int_equal(marked(suite, s, 0, "The answer is (A).", &r).outcome, CARAT_WRONG);
+    assert_int_equal(marked(suite, s, 1, "Answer: B", &r).outcome, CARAT_RIGHT);
+    assert_int_equal(marked(suite, s, 1, "no idea", &r).outcome, CARAT_UNPARSED);
     assert_string_equal(r.data, "{\"pred\": null, \"level\": 0, \"answer\": \"B\", \"answer_index\": 1, "
                                 "\"n_options\": 2, \"shots\": 0, \"official_fallback\": false}");
     suite->close(s);
     e.variant = "lm-eval";
     s = opened(&e, &n);
-    assert_int_equal(marked(s, 1, "Answer: B", &r).outcome, CARAT_UNPARSED);
+    assert_int_equal(marked(suite, s, 1, "Answer: B", &r).outcome, CARAT_UNPARSED);
     suite->close(s);
     e.variant = "api";
     s = opened(&e, &n);
-    assert_int_equal(marked(s, 1, "the answer is **B**", &r).outcome, CARAT_RIGHT);
+    assert_int_equal(marked(suite, s, 1, "the answer is **B**", &r).outcome, CARAT_RIGHT);
     suite->close(s);
     carat_str_free(&r);
     carat_remove_tree(dir, NULL);

@@ -8,6 +8,7 @@
 #include "eval/grade.h"
 #include "eval/suite.h"
 #include "runtime/base/file.h"
+#include "tests/support/marked.h"
 #include "tests/support/test.h"
 
 static void *opened(const carat_suite *suite, const carat_eval *e, size_t *n)
@@ -17,18 +18,6 @@ static void *opened(const carat_suite *suite, const carat_eval *e, size_t *n)
     if (suite->open(e, &s, n, &err))
         fail_msg("%s", err.text);
     return s;
-}
-
-static carat_verdict marked(const carat_suite *suite, void *s, size_t i, const char *reply, carat_str *record)
-{
-    carat_verdict v;
-    carat_jw w = carat_jw_begin(record);
-    carat_str_clear(record);
-    carat_jw_open(&w, '{');
-    carat_answer a = {.content = reply, .finish = "stop"};
-    assert_int_equal(suite->grade(s, i, &a, &w, &v, NULL), CARAT_OK);
-    carat_jw_close(&w);
-    return v;
 }
 
 static void numbers(void **state)
