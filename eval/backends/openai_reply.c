@@ -227,7 +227,7 @@ static void trim_end(carat_str *s)
         while (n < s->len && n < 4 && ((unsigned char)s->data[s->len - n] & 0xc0) == 0x80)
             n++;
         const char *p = s->data + s->len - n;
-        if (carat_utf8_get(p, p + n, &cp, &skip) != (int)n || !carat_unicode_space(cp))
+        if (carat_utf8_get(p, p + n, &cp, &skip) != (int)n || !carat_is_space(cp))
             return;
         s->len -= n;
         s->data[s->len] = 0;

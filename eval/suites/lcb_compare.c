@@ -29,7 +29,7 @@ static uint32_t point(const char *p, const char *end, int *len)
 
 static bool space(uint32_t cp)
 {
-    return cp <= 0x10FFFF && carat_unicode_space(cp);
+    return cp <= 0x10FFFF && carat_is_space(cp);
 }
 
 static carat_bytes strip(const char *p, const char *end)

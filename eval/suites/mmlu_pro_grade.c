@@ -33,7 +33,7 @@ static const char *skip_space(const char *p, const char *end)
 {
     for (uint32_t cp; p < end;) {
         int skip, n = carat_utf8_get(p, end, &cp, &skip);
-        if (!n || !carat_unicode_space(cp))
+        if (!n || !carat_is_space(cp))
             break;
         p += n;
     }
@@ -67,7 +67,7 @@ static bool word_behind(const char *p, const char *end)
 {
     uint32_t cp;
     int skip;
-    return p < end && carat_utf8_get(p, end, &cp, &skip) && carat_unicode_word(cp);
+    return p < end && carat_utf8_get(p, end, &cp, &skip) && carat_is_re_word(cp);
 }
 
 static bool word_before(const char *text, const char *p)

@@ -36,7 +36,7 @@ static void put_stripped(carat_str *out, const char *text)
     for (const char *p = text; p < end;) {
         uint32_t cp = 0;
         int skip = 1, n = carat_utf8_get(p, end, &cp, &skip);
-        bool space = n && carat_unicode_space(cp);
+        bool space = n && carat_is_space(cp);
         if (!space && !first)
             first = p;
         p += n ? n : skip;

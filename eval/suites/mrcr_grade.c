@@ -25,9 +25,9 @@ static carat_points from(const carat_points *p, size_t i)
 
 static carat_points strip(carat_points p)
 {
-    while (p.n && carat_unicode_space(p.data[0]))
+    while (p.n && carat_is_space(p.data[0]))
         p = from(&p, 1);
-    while (p.n && carat_unicode_space(p.data[p.n - 1]))
+    while (p.n && carat_is_space(p.data[p.n - 1]))
         p.n--;
     return p;
 }

@@ -50,7 +50,7 @@ static void show(carat_reply *r, bool whole)
         int skip, n = carat_utf8_get(p, end, &cp, &skip);
         if (!n && !whole && is_cut(p, end))
             break;
-        bool space = n && carat_unicode_space(cp);
+        bool space = n && carat_is_space(cp);
         if (!space && !r->solid)
             r->shown = r->looked;
         r->looked += (size_t)(n ? n : skip);
@@ -150,7 +150,7 @@ static found find_tag(const carat_reply *r, const char *p, const char *end, cons
         const char *name = p + len;
         if (name == end || (!carat_utf8_get(name, end, &cp, &skip) && is_cut(name, end)))
             return MAYBE;
-        return carat_utf8_get(name, end, &cp, &skip) && carat_is_word(cp) ? TAG : NO_TAG;
+        return carat_utf8_get(name, end, &cp, &skip) && carat_is_regex_word(cp) ? TAG : NO_TAG;
     }
     return NO_TAG;
 }
@@ -160,7 +160,7 @@ static const char *read_name(carat_reply *r, const char *p, const char *end)
 {
     uint32_t cp;
     int skip, n = 0;
-    while (p < end && (n = carat_utf8_get(p, end, &cp, &skip)) && carat_is_word(cp)) {
+    while (p < end && (n = carat_utf8_get(p, end, &cp, &skip)) && carat_is_regex_word(cp)) {
         carat_str_add(&r->name, p, (size_t)n);
         p += n;
     }

@@ -22,7 +22,7 @@ static size_t bare_key(const char *p, const char *end)
     const char *begin = p;
     uint32_t cp;
     int skip, n;
-    while (p < end && (n = carat_utf8_get(p, end, &cp, &skip)) && carat_is_word(cp))
+    while (p < end && (n = carat_utf8_get(p, end, &cp, &skip)) && carat_is_regex_word(cp))
         p += n;
     return p < end && *p == ':' ? (size_t)(p - begin) : 0;
 }

@@ -184,13 +184,13 @@ static void classes(void **state)
     static const uint32_t word[] = {'_', '0', 'z', 'A', 0xAA, 0xBD, 0xB2, 0x3B1, 0x4E00, 0x1D7FF, 0x660};
     static const uint32_t not_word[] = {' ', '-', '@', '[', '`', '{', 0xAD, 0x301, 0x1F600, 0xFFFD, 0x200D};
     for (size_t i = 0; i < sizeof space / sizeof *space; i++)
-        assert_true(carat_unicode_space(space[i]));
+        assert_true(carat_is_space(space[i]));
     for (size_t i = 0; i < sizeof not_space / sizeof *not_space; i++)
-        assert_false(carat_unicode_space(not_space[i]));
+        assert_false(carat_is_space(not_space[i]));
     for (size_t i = 0; i < sizeof word / sizeof *word; i++)
-        assert_true(carat_unicode_word(word[i]));
+        assert_true(carat_is_re_word(word[i]));
     for (size_t i = 0; i < sizeof not_word / sizeof *not_word; i++)
-        assert_false(carat_unicode_word(not_word[i]));
+        assert_false(carat_is_re_word(not_word[i]));
 }
 
 int main(void)

@@ -149,8 +149,8 @@ static void casing(void **state)
           "\xce\xa3 \xce\x91\xce\xa3 \xce\x91\xce\xa3\xce\x91 \xce\x91'\xce\xa3.");
     cased("\xef\xac\x81 \xf0\x90\x90\x80 \xc7\x85 \xff", "\xef\xac\x81 \xf0\x90\x90\xa8 \xc7\x86 \xff",
           "FI \xf0\x90\x90\x80 \xc7\x84 \xff");
-    assert_true(carat_is_word('_') && carat_is_word(0x0915) && carat_is_word(0x094d) && !carat_is_word('-') &&
-                !carat_is_word(0x2028));
+    assert_true(carat_is_regex_word('_') && carat_is_regex_word(0x0915) && carat_is_regex_word(0x094d) &&
+                !carat_is_regex_word('-') && !carat_is_regex_word(0x2028));
     assert_int_equal(carat_decimal(0x0663), 3);
     assert_int_equal(carat_decimal(0xbd), -1);
 }
