@@ -87,31 +87,34 @@ static bool holds(const carat_store *s, const char *path)
     return false;
 }
 
-carat_status carat_outdir_copy(const carat_store *s, const char *dir, const carat_talk *talk, carat_err *err)
+typedef struct copying {
+    const carat_store *from;
+    const char *to; /* a directory */
+    const carat_talk *talk;
+} copying;
+
+static carat_status copy_entry(void *ctx, const char *path, const char *name, carat_err *err)
 {
-    char **names;
-    size_t n;
-    carat_status st = carat_list_dir(carat_store_dir(s), &names, &n, err);
-    if (st)
-        return st;
-    carat_str from = CARAT_STR_INIT, to = CARAT_STR_INIT;
-    for (size_t i = 0; i < n; i++) {
-        bool note;
-        carat_path_join(&from, carat_store_dir(s), names[i]);
-        carat_path_join(&to, dir, names[i]);
-        if (!st && !(st = carat_str_check(&from, err)) && !(st = carat_str_check(&to, err)) &&
-            carat_is_file(from.data)) {
-            if (!stays_behind(names[i], &note))
-                st = copy_file(from.data, to.data, err);
-            else if (note && !holds(s, from.data))
-                carat_note(talk, "%s is not part of the checkpoint and is not copied", names[i]);
-        }
-        free(names[i]);
+    const copying *c = ctx;
+    bool note;
+    if (!carat_is_file(path))
+        return CARAT_OK;
+    if (stays_behind(name, &note)) {
+        if (note && !holds(c->from, path))
+            carat_note(c->talk, "%s is not part of the checkpoint and is not copied", name);
+        return CARAT_OK;
     }
-    free(names);
-    carat_str_free(&from);
+    carat_str to = CARAT_STR_INIT;
+    carat_path_join(&to, c->to, name);
+    carat_status st = carat_str_check(&to, err);
+    st = st ? st : copy_file(path, to.data, err);
     carat_str_free(&to);
     return st;
+}
+
+carat_status carat_outdir_copy(const carat_store *s, const char *dir, const carat_talk *talk, carat_err *err)
+{
+    return carat_each_entry(carat_store_dir(s), copy_entry, &(copying){s, dir, talk}, err);
 }
 
 /* `dtype` stands at the top and in every sub-config that has one (older files: torch_dtype). */

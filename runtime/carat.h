@@ -23,8 +23,7 @@ extern "C" {
 
 #define CARAT_VERSION "0.1.0"
 
-/* ---- errors
- * ------------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------- */
 
 typedef enum carat_status {
     CARAT_OK = 0,
@@ -41,8 +40,7 @@ typedef struct carat_err {
     char text[512]; /* one line, no final dot, no line break */
 } carat_err;
 
-/* ---- models
- * ------------------------------------------------------------------------------------------------- */
+/* ---- models -------------------------------------------------------------------------------------------- */
 
 typedef struct carat_model carat_model;
 typedef struct carat_session carat_session;
@@ -100,8 +98,7 @@ carat_status carat_model_open(const char *path, carat_model **out, carat_err *er
 void carat_model_close(carat_model *m);
 const carat_model_info *carat_model_describe(const carat_model *m);
 
-/* ---- sessions
- * ----------------------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------------------------------------ */
 
 enum { CARAT_STEP_ROWS = 32 }; /* rows of a step, all sequences together, at most */
 
@@ -192,8 +189,7 @@ double carat_session_log_sum(const carat_session *s, const float *logits);
 size_t carat_session_length(const carat_session *s, uint32_t sequence); /* positions in the timeline */
 size_t carat_session_computed(const carat_session *s); /* positions the last sync or step computed */
 
-/* ---- sampling
- * ----------------------------------------------------------------------------------------------- */
+/* ---- sampling ------------------------------------------------------------------------------------------ */
 
 typedef struct carat_sampler {
     double temperature;                         /* 0: greedy (lowest id wins a tie) */

@@ -11,8 +11,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* ---- drafting
- * ----------------------------------------------------------------------------------------------- */
+/* ---- drafting ------------------------------------------------------------------------------------------ */
 
 /* An assistant (gemma4_assistant) guesses ids ahead, the model checks them all in one step. What is written is id for id what
  * steps of one id and carat_sample would have written, greedy or drawn: drafting changes nothing but the time. */
@@ -43,8 +42,7 @@ typedef struct carat_draft_request {
 carat_status carat_draft_round(carat_draft *d, const carat_draft_request *r, size_t *count, carat_err *err);
 carat_draft_stats carat_draft_report(const carat_draft *d);
 
-/* ---- text
- * --------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------- */
 
 /* path: a directory holding tokenizer.json, or that file. */
 carat_status carat_tokenizer_open(const char *path, carat_tokenizer **out, carat_err *err);
@@ -71,8 +69,7 @@ void carat_stream_close(carat_stream *s);
 /* Text that id completes (possibly empty), NUL-terminated, borrowed until the next call. */
 carat_status carat_stream_push(carat_stream *s, int32_t id, const char **text, size_t *len, carat_err *err);
 
-/* ---- conversations
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- conversations ------------------------------------------------------------------------------------- */
 
 /* The official chat template of 2026-07-09: of E2B and E4B, or of 12B, 26B and 31B (pre-fills an empty thought). */
 typedef enum carat_edition { CARAT_EDITION_SMALL = 1, CARAT_EDITION_LARGE } carat_edition;
@@ -100,8 +97,7 @@ carat_status carat_reply_push(carat_reply *r, const char *text, size_t len, cara
 /* The end. *json: {"thought": str|null, "content": str|null, "tool_calls": [{"name", "arguments"}]}, borrowed until close. */
 carat_status carat_reply_finish(carat_reply *r, const char **json, size_t *len, carat_err *err);
 
-/* ---- generation
- * ----------------------------------------------------------------------------------------------- */
+/* ---- generation ---------------------------------------------------------------------------------------- */
 
 typedef enum carat_finish {
     CARAT_FINISH_NONE = 0,

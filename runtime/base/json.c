@@ -18,8 +18,7 @@
 
 enum { MAX_DEPTH = 256, FLOAT_BIT = 1 << 10 /* of cJSON.type: spelled with a point or an exponent */ };
 
-/* ---- the first pass
- * ----------------------------------------------------------------------------------------- */
+/* ---- the first pass ------------------------------------------------------------------------------------ */
 
 struct scan {
     const char *p, *begin, *end;
@@ -146,8 +145,7 @@ static carat_status scan_text(struct scan *s)
     return st;
 }
 
-/* ---- the tree
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------------------------------------ */
 
 static carat_status check_keys(const cJSON *object, carat_err *err)
 {
@@ -282,8 +280,7 @@ bool carat_json_is_null(const carat_json *n)
     return cJSON_IsNull(n);
 }
 
-/* ---- checked values
- * ----------------------------------------------------------------------------------------- */
+/* ---- checked values ------------------------------------------------------------------------------------ */
 
 static carat_status wrong(const carat_json *n, const char *what, const char *wanted, carat_err *err)
 {
@@ -346,8 +343,7 @@ void carat_json_remove(carat_json *obj, const char *key)
     cJSON_DeleteItemFromObjectCaseSensitive(obj, key);
 }
 
-/* ---- printing a tree
- * ---------------------------------------------------------------------------------------- */
+/* ---- printing a tree ----------------------------------------------------------------------------------- */
 
 static void shortest(double v, bool floating, char out[40])
 {
@@ -422,8 +418,7 @@ carat_status carat_json_print(const carat_json *root, carat_str *out, carat_err 
     return carat_str_check(out, err);
 }
 
-/* ---- writing without a tree
- * --------------------------------------------------------------------------------- */
+/* ---- writing without a tree ---------------------------------------------------------------------------- */
 
 carat_jw carat_jw_begin(carat_str *out)
 {

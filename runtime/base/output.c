@@ -33,28 +33,20 @@ carat_status carat_make_dir(const char *path, carat_err *err)
     return st;
 }
 
+static carat_status remove_entry(void *ctx, const char *path, const char *name, carat_err *err)
+{
+    (void)ctx, (void)name;
+    return carat_remove_tree(path, err);
+}
+
 carat_status carat_remove_tree(const char *path, carat_err *err)
 {
     struct stat info;
     if (lstat(path, &info) != 0)
         return errno == ENOENT ? CARAT_OK : carat_fail_errno(err, "%s", path);
-    if (!S_ISDIR(info.st_mode))
-        return unlink(path) == 0 ? CARAT_OK : carat_fail_errno(err, "%s", path);
-    char **names;
-    size_t n;
-    carat_status st = carat_list_dir(path, &names, &n, err);
-    if (st)
-        return st;
-    carat_str s = CARAT_STR_INIT;
-    for (size_t i = 0; i < n; i++) {
-        carat_path_join(&s, path, names[i]);
-        if (!st && !(st = carat_str_check(&s, err)))
-            st = carat_remove_tree(s.data, err);
-        free(names[i]);
-    }
-    free(names);
-    carat_str_free(&s);
-    if (!st && rmdir(path) != 0)
+    bool dir = S_ISDIR(info.st_mode);
+    carat_status st = dir ? carat_each_entry(path, remove_entry, NULL, err) : CARAT_OK;
+    if (!st && (dir ? rmdir(path) : unlink(path)) != 0)
         st = carat_fail_errno(err, "%s", path);
     return st;
 }
@@ -82,44 +74,32 @@ static carat_status sync_path(const char *path, carat_err *err)
     return st;
 }
 
-static carat_status sync_tree(const char *path, bool dir, carat_err *err)
+static carat_status sync_tree(void *ctx, const char *path, const char *name, carat_err *err)
 {
-    char **names = NULL;
-    size_t n = 0;
-    carat_status st = dir ? carat_list_dir(path, &names, &n, err) : CARAT_OK;
-    carat_str s = CARAT_STR_INIT;
-    for (size_t i = 0; i < n; i++) {
-        carat_path_join(&s, path, names[i]);
-        if (!st && !(st = carat_str_check(&s, err)))
-            st = sync_tree(s.data, carat_is_dir(s.data), err);
-        free(names[i]);
-    }
-    free(names);
-    carat_str_free(&s);
+    (void)name;
+    carat_status st = carat_is_dir(path) ? carat_each_entry(path, sync_tree, ctx, err) : CARAT_OK;
     return st ? st : sync_path(path, err);
 }
 
-/* Removes BASE.partial.PID entries in dir whose process is gone. */
+static carat_status sweep_entry(void *ctx, const char *path, const char *name, carat_err *err)
+{
+    (void)err;
+    const carat_str *prefix = ctx;
+    char *end;
+    long pid = carat_starts(name, prefix->data) ? strtol(name + prefix->len, &end, 10) : 0;
+    if (pid > 0 && *end == 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+        carat_remove_tree(path, NULL);
+    return CARAT_OK;
+}
+
+/* Removes BASE.partial.PID entries in dir whose process is gone; what cannot be removed stays, and harms nobody. */
 static void sweep(const char *dir, const char *base)
 {
-    char **names;
-    size_t n;
-    if (carat_list_dir(dir, &names, &n, NULL))
-        return;
-    carat_str prefix = CARAT_STR_INIT, path = CARAT_STR_INIT;
+    carat_str prefix = CARAT_STR_INIT;
     carat_str_printf(&prefix, "%s.partial.", base);
-    for (size_t i = 0; i < n; i++) {
-        char *end;
-        long pid = carat_starts(names[i], prefix.data) ? strtol(names[i] + prefix.len, &end, 10) : 0;
-        if (pid > 0 && *end == 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
-            carat_path_join(&path, dir, names[i]);
-            carat_remove_tree(path.data, NULL);
-        }
-        free(names[i]);
-    }
-    free(names);
+    if (!carat_str_check(&prefix, NULL))
+        carat_each_entry(dir, sweep_entry, &prefix, NULL);
     carat_str_free(&prefix);
-    carat_str_free(&path);
 }
 
 carat_status carat_output_begin(carat_output *o, const char *path, bool dir, bool force, carat_err *err)
@@ -191,7 +171,7 @@ static carat_status step_aside(const char *path, carat_str *old, carat_err *err)
 carat_status carat_output_commit(carat_output *o, carat_err *err)
 {
     carat_str old = CARAT_STR_INIT, parent = CARAT_STR_INIT;
-    carat_status st = sync_tree(o->temp_path, o->dir, err);
+    carat_status st = sync_tree(NULL, o->temp_path, NULL, err);
     bool replace = carat_exists(o->final_path) && (o->dir || carat_is_dir(o->final_path));
     bool swapped = !st && replace && exchange(o->temp_path, o->final_path);
     if (!st && replace && !swapped)
@@ -242,8 +222,7 @@ carat_status carat_write_file(const char *path, const void *data, size_t len, ca
     return st;
 }
 
-/* ---- writers
- * ------------------------------------------------------------------------------------------------ */
+/* ---- writers ------------------------------------------------------------------------------------------- */
 
 carat_status carat_writer_open(carat_writer *w, const char *path, carat_err *err)
 {
