@@ -176,7 +176,7 @@ static int run(const void *args, carat_err *err)
 #define AT(field) offsetof(struct args, field)
 static const carat_opt options[] = {
     {"margin", 0, CARAT_OPT_LIST, AT(margin), "X|SUITE=X",
-     "up to X is the same: a share of a score or perplexity, nats of KLD (0; tokens: 0.001)"},
+     "up to X is the same: a share of a score or perplexity, nats of KLD (none; tokens: 0.001)"},
     {"any-prompt", 0, CARAT_OPT_FLAG, AT(any_prompt), NULL,
      "also compare items that were asked with other prompts"},
     {0},
@@ -189,14 +189,16 @@ const carat_cmd carat_cmd_compare = {
     .detail = "Items are paired by id; only pairs that both runs measured count. Of each suite and\n"
               "each of its groups (categories, lengths) it prints the difference B - A with its 95\n"
               "% interval and a verdict:\n"
-              "  same          the whole interval lies within +- margin, or no pair differs\n"
+              "  same          the whole interval lies within +- margin: none is stated unless by\n"
+              "                --margin, and few items are never enough. (Or both are one run.)\n"
               "  worse, better the adjusted p value is at most 0.05 and 0 is outside the interval\n"
               "  inconclusive  neither: \"detectable\" is the least true difference that these\n"
               "                items find with 80 % power\n"
               "Intervals: at each end the wider of a paired bootstrap over clusters (10,000 draws,\n"
               "fixed by --seed) and of Student's t over clusters. With scores two made-up items,\n"
               "half of each outcome, are counted (Agresti and Min 2005), so that a few items that\n"
-              "all agree do not claim certainty.\n"
+              "all agree do not claim certainty; where none was gained or none lost, an exact\n"
+              "bound says how many more might have been: 3.7 in n where no item differs.\n"
               "p values: McNemar's exact test where scores are 0 and 1 and items independent, else\n"
               "t over clusters; adjusted by Holm's method, over all suites for the lines \"all\",\n"
               "over its values for each group.\n"

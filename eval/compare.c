@@ -11,23 +11,23 @@ const char *carat_change_name(carat_change c)
     return names[c];
 }
 
-static carat_change judge(const carat_compare_row *r, bool smaller, double margin)
+static carat_change judge(const carat_compare_row *r, const carat_paired_series *s, double margin)
 {
     const carat_difference *d = &r->d;
-    if (d->n && !d->gained && !d->lost)
+    if (s->one_run)
         return CARAT_SAME;
     if (!(d->low <= d->high))
         return CARAT_INCONCLUSIVE; /* too few clusters for an interval */
     if (d->low >= -margin && d->high <= margin)
         return CARAT_SAME;
     if (r->p_adjusted <= CARAT_ALPHA && (d->low > 0 || d->high < 0))
-        return (d->low > 0) == smaller ? CARAT_WORSE : CARAT_BETTER;
+        return (d->low > 0) == s->smaller ? CARAT_WORSE : CARAT_BETTER;
     return CARAT_INCONCLUSIVE;
 }
 
 /* Adjusts the p values of rows [0, n) as one family and gives each its verdict. */
-static carat_status judge_family(carat_compare_row *row, size_t n, bool smaller, double margin,
-                                 carat_err *err)
+static carat_status judge_family(carat_compare_row *row, size_t n, const carat_paired_series *s,
+                                 double margin, carat_err *err)
 {
     double *p = carat_alloc(n, sizeof *p, err);
     if (!p)
@@ -37,7 +37,7 @@ static carat_status judge_family(carat_compare_row *row, size_t n, bool smaller,
     carat_status st = carat_holm(p, n, p, err);
     for (size_t i = 0; i < n && !st; i++) {
         row[i].p_adjusted = p[i];
-        row[i].change = judge(&row[i], smaller, margin);
+        row[i].change = judge(&row[i], s, margin);
     }
     carat_free(p);
     return st;
@@ -125,7 +125,7 @@ static carat_status compare_groups(carat_comparison *c, uint64_t seed, carat_err
         }
         if (s->key[k].n_values) {
             qsort(first, s->key[k].n_values, sizeof *first, by_value);
-            carat_status st = judge_family(first, s->key[k].n_values, s->smaller, c->margin, err);
+            carat_status st = judge_family(first, s->key[k].n_values, s, c->margin, err);
             if (st)
                 return st;
         }
@@ -214,7 +214,7 @@ carat_status carat_compare_judge(carat_comparison *list, size_t n, carat_change 
     for (size_t i = 0; i < n && !st; i++) {
         carat_compare_row *r = &list[i].row[0];
         r->p_adjusted = p[i];
-        r->change = judge(r, list[i].series->smaller, list[i].margin);
+        r->change = judge(r, list[i].series, list[i].margin);
         if (r->change < *whole)
             *whole = r->change;
     }

@@ -1,7 +1,7 @@
 /* Verdicts over two runs: better, worse, same, inconclusive.                      SPDX-License-Identifier: Apache-2.0
  *
  * Each row is one metric over all items of a suite or over one group of them. Its verdict, b against a:
- *   same          the whole 95 % interval of the difference lies within +- margin, or no pair differs at all
+ *   same          the whole 95 % interval of the difference lies within +- margin; or both are one run, record for record
  *   worse, better the adjusted p value is at most 0.05 and the interval does not hold 0
  *   inconclusive  neither: the detectable difference says what these items could have shown
  * p values are Holm's: one family are the rows over all items of all suites, another the values of one group key of a metric. */

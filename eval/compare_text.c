@@ -47,6 +47,20 @@ static void put_row(const carat_compare_row *r, const carat_paired_series *s, ca
         chance(p, r->p_adjusted), carat_change_name(r->change));
 }
 
+/* The least margin, of two digits, that the interval lies within. */
+static void put_margin(const carat_comparison *c, carat_str *out)
+{
+    const carat_compare_row *r = &c->row[0];
+    double reach = fmax(-r->d.low, r->d.high);
+    if (strcmp(c->series->metric, "nll_per_token") == 0)
+        reach = expm1(reach);
+    if (r->change != CARAT_INCONCLUSIVE || !(reach > 0 && reach < 1))
+        return;
+    double digit = pow(10, floor(log10(reach)) - 1);
+    carat_str_printf(out, "  the interval lies within a margin of %.4g (--margin)\n",
+                     ceil(reach / digit) * digit);
+}
+
 /* What these items can show: the power against drops of one to three points. */
 static void put_power(const carat_difference *d, carat_str *out)
 {
@@ -110,11 +124,14 @@ static void put_comparison(const carat_match *m, const carat_comparison *c, cara
     }
     if (strcmp(s->metric, "nll_per_token") == 0)
         put_perplexity(d, out);
+    put_margin(c, out);
     if (s->scores) {
         put_power(d, out);
         put_ids(m, "lost", c->lost, c->n_lost, out);
         put_ids(m, "gained", c->gained, c->n_gained, out);
     }
+    if (s->one_run)
+        carat_str_puts(out, "  one and the same run: every record is in both, to the time it took\n");
     put_left_out(m, s, out);
 }
 

@@ -89,8 +89,8 @@ struct part {
     double widen;
 };
 
-static carat_status pick_pairs(const struct gate *g, const carat_rule *r, const carat_paired_series *s,
-                               struct part *out, carat_err *err)
+static carat_status pick_pairs(const carat_rule *r, const carat_paired_series *s, struct part *out,
+                               carat_err *err)
 {
     static const carat_series_key whole = {0};
     const carat_series_key *key = r->key ? NULL : &whole;
@@ -103,9 +103,7 @@ static carat_status pick_pairs(const struct gate *g, const carat_rule *r, const 
             }
     if (!key)
         return carat_fail(err, CARAT_EFORMAT, "%s has no group %.40s = %.60s", r->suite, r->key, r->value);
-    carat_status st = carat_series_part(s, key, value, &out->pairs, &out->widen, err);
-    out->pairs.seed = g->seed;
-    return st;
+    return carat_series_part(s, key, value, &out->pairs, &out->widen, err);
 }
 
 static void free_pairs(carat_pairs *p)
@@ -163,6 +161,22 @@ static carat_status check_direction(const carat_rule *r, const carat_paired_seri
     return CARAT_OK;
 }
 
+carat_status carat_gate_pairs(const carat_rule *rule, const carat_paired_series *s, uint64_t seed,
+                              carat_gate_line *l, carat_err *err)
+{
+    struct part p = {0};
+    carat_status st = check_direction(rule, s, err);
+    if (st || (st = pick_pairs(rule, s, &p, err)))
+        return st;
+    p.pairs.seed = seed;
+    l->n = p.pairs.n;
+    st = rule->check == CARAT_MIN_RECOVERY ? hold_recovery(&p, l, err) : hold_loss(rule, s, &p, l, err);
+    if (!st)
+        say_needed(l);
+    free_pairs(&p.pairs);
+    return st;
+}
+
 /* A pass over what is left does not count when much is missing. */
 static void heed_missing(const struct gate *g, const carat_match *m, const carat_paired_series *s,
                          carat_gate_line *l)
@@ -183,21 +197,11 @@ static carat_status check_paired(const struct gate *g, const carat_rule *r, cara
 {
     carat_match m;
     carat_paired_series s = {0};
-    struct part p = {0};
     carat_status st = carat_match_open(g->baseline, g->run, r->suite, g->any_prompt, &m, err);
     if (st)
         return st;
-    if ((st = find_series(r, &m, &s, err)) || (st = check_direction(r, &s, err)) ||
-        (st = pick_pairs(g, r, &s, &p, err)))
-        goto out;
-    l->n = p.pairs.n;
-    st = r->check == CARAT_MIN_RECOVERY ? hold_recovery(&p, l, err) : hold_loss(r, &s, &p, l, err);
-    if (st)
-        goto out;
-    say_needed(l);
-    heed_missing(g, &m, &s, l);
-out:
-    free_pairs(&p.pairs);
+    if (!(st = find_series(r, &m, &s, err)) && !(st = carat_gate_pairs(r, &s, g->seed, l, err)))
+        heed_missing(g, &m, &s, l);
     carat_paired_close(&s);
     carat_match_close(&m);
     return st;

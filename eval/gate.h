@@ -33,5 +33,8 @@ typedef struct carat_gate {
 carat_status carat_gate_check(const carat_rules *rules, const carat_loaded *run, const carat_loaded *baseline,
                               bool any_prompt, uint64_t seed, carat_gate *out, carat_err *err);
 void carat_gate_free(carat_gate *g);
+/* What a rule against the baseline (min_recovery, max_drop, max_rise) says of a series of pairs: b is the run. */
+carat_status carat_gate_pairs(const carat_rule *rule, const carat_paired_series *s, uint64_t seed,
+                              carat_gate_line *l, carat_err *err);
 
 #endif

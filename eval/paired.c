@@ -282,7 +282,7 @@ static const struct token_series *series_at(const carat_match *m, size_t i)
 
 carat_status carat_paired_open(const carat_match *m, size_t i, carat_paired_series *out, carat_err *err)
 {
-    carat_paired_series s = {.suite = m->suite};
+    carat_paired_series s = {.suite = m->suite, .one_run = m->one_run};
     carat_status st = CARAT_OK;
     const struct token_series *t = m->asks ? NULL : series_at(m, i);
     *out = s;

@@ -99,6 +99,22 @@ out:
     return st;
 }
 
+/* Records hold when and how long: no two runs of a suite that asks have the same. Of what is computed nothing else can be told apart. */
+static bool same_records(const carat_match *m)
+{
+    carat_str x = CARAT_STR_INIT, y = CARAT_STR_INIT;
+    bool same = !m->only_a && !m->only_b;
+    for (size_t i = 0; i < m->n && same; i++) {
+        carat_str_clear(&x);
+        carat_str_clear(&y);
+        same = !carat_json_print(m->a[i]->json, &x, NULL) && !carat_json_print(m->b[i]->json, &y, NULL) &&
+               x.len == y.len && memcmp(x.data, y.data, x.len) == 0;
+    }
+    carat_str_free(&x);
+    carat_str_free(&y);
+    return same;
+}
+
 /* ---- asked alike? -------------------------------------------------------------------------------------------- */
 
 const carat_json *carat_match_pinned(const carat_loaded *run, const char *group, const char *suite)
@@ -154,6 +170,7 @@ carat_status carat_match_open(const carat_loaded *a, const carat_loaded *b, cons
     m.asks = !st && carat_json_get(m.a[0]->json, "outcome");
     if (!st)
         st = check_prompts(&m, any_prompt, err);
+    m.one_run = !st && same_records(&m);
     if (st)
         carat_match_close(&m);
     else

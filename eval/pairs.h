@@ -18,6 +18,8 @@ typedef struct carat_match {
     size_t only_a, only_b;
     size_t prompts; /* pairs whose prompts differ in their exact bytes */
     bool asks;
+    bool
+        one_run; /* every record of the one is in the other, to the last time taken: a run held against itself */
     const carat_loaded *run_a, *run_b;
     carat_arena names;
 } carat_match;
@@ -46,6 +48,7 @@ typedef struct carat_paired_series {
     const char *suite, *metric;
     bool scores;  /* 0 to 1, of replies */
     bool smaller; /* is better */
+    bool one_run; /* of the match */
     double *a, *b;
     uint32_t *cluster; /* never falls */
     uint32_t *item;    /* index into the match */

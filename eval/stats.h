@@ -54,6 +54,9 @@ carat_interval carat_wilson(double right, double n, double confidence);
 /* The same for a mean in [0, 1] with a clustered standard error: n becomes value (1 - value) / error^2, the number of independent
  * observations that would have this error; where that says nothing (error 0 or NaN), n itself. */
 carat_interval carat_wilson_mean(const carat_estimate *mean, double confidence);
+/* The greatest share of which `count` or fewer in n would still come with a probability of `tail`: Clopper and Pearson's upper bound (1934);
+ * for count 0, and tail 0.05, the rule of three. 1 for count >= n. */
+double carat_share_at_most(uint64_t count, uint64_t n, double tail);
 /* McNemar's test, exact: two-sided p of `lost` against `gained` among the items that differ (binomial, 1/2). */
 double carat_mcnemar(uint64_t lost, uint64_t gained);
 /* The probability that this test finds p <= alpha, exactly, over n pairs of which a share `lost` and a share `gained` differ. */
@@ -81,7 +84,8 @@ typedef struct carat_pairs {
 
 /* b - a. The interval is at each end the wider of the percentile interval of a paired bootstrap over clusters and of
  * mean +- t(C - 1) x error. Of scores, `error` and the second interval count two made-up items, half of each way to agree and differ
- * (Agresti & Min 2005): without them the error of ten items of which none differs would be 0. NaN with fewer than two clusters. */
+ * (Agresti & Min 2005): without them the error of ten items of which none differs would be 0. Where no item was gained, or none lost, the
+ * interval also reaches what carat_share_at_most says of the other. NaN with fewer than two clusters. */
 typedef struct carat_difference {
     double a, b;                    /* means */
     double value, error, low, high; /* of b - a */
@@ -92,7 +96,7 @@ typedef struct carat_difference {
     uint64_t gained, lost; /* items where b is above a, below a */
 } carat_difference;
 carat_status carat_estimate_difference(const carat_pairs *pairs, carat_difference *out, carat_err *err);
-/* b / a of the means, linearised: error of mean(b - ratio x a), divided by a. NaN when a is 0. */
+/* b / a of the means, linearised: error of mean(b - ratio x a), divided by a; what was not seen counts as above. NaN when a is 0. */
 carat_status carat_estimate_ratio(const carat_pairs *pairs, carat_estimate *out, carat_err *err);
 /* How much more the mean difference varies because items are in clusters: the square of its clustered over its plain error.
  * NaN with fewer than two clusters, or where nothing differs. */

@@ -23,6 +23,23 @@ carat_interval carat_wilson_mean(const carat_estimate *mean, double confidence)
     return carat_wilson(v * n, n, confidence);
 }
 
+double carat_share_at_most(uint64_t count, uint64_t n, double tail)
+{
+    double low = 0, high = 1;
+    if (count >= n)
+        return 1;
+    if (count == 0)
+        return -expm1(log(tail) / (double)n);
+    for (int i = 0; i < 60 && high - low > 1e-12 * high; i++) {
+        double share = (low + high) / 2;
+        if (carat_binomial_cdf(count, n, share) > tail)
+            low = share;
+        else
+            high = share;
+    }
+    return high;
+}
+
 double carat_mcnemar(uint64_t lost, uint64_t gained)
 {
     uint64_t least = lost < gained ? lost : gained, n = lost + gained;

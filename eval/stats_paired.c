@@ -190,6 +190,34 @@ static void count_signs(const carat_pairs *p, const struct sums *s, carat_differ
     out->exact = out->binary && s->clusters == p->n;
 }
 
+/* Of what never happened the normal estimate knows nothing: where no item went one way, the interval reaches the exact bound of the share
+ * that went the other way. Of clusters, whose scatter then is unknown, and of grades that is said only where no item differs. */
+static void reach_unseen(carat_difference *d)
+{
+    const double tail = 0.025;
+    if (!d->exact && d->gained + d->lost)
+        return;
+    if (!d->gained)
+        d->low = fmin(d->low, -carat_share_at_most(d->lost, d->n, tail));
+    if (!d->lost)
+        d->high = fmax(d->high, carat_share_at_most(d->gained, d->n, tail));
+}
+
+/* The same of b / a: a difference in units of a's mean. */
+static void reach_unseen_ratio(const carat_pairs *p, const struct sums *s, carat_estimate *out)
+{
+    double mean = s->total_a / (double)p->n;
+    carat_difference d = {.n = p->n, .clusters = s->clusters};
+    if (!p->scores)
+        return;
+    count_signs(p, s, &d);
+    reach_unseen(&d);
+    if (d.low < 0)
+        out->low = fmin(out->low, 1 + d.low / mean);
+    if (d.high > 0)
+        out->high = fmax(out->high, 1 + d.high / mean);
+}
+
 carat_status carat_estimate_difference(const carat_pairs *p, carat_difference *out, carat_err *err)
 {
     *out = (carat_difference){NAN, NAN, NAN, NAN, NAN, NAN, NAN, false, false, p->n, 0, 0, 0};
@@ -219,6 +247,7 @@ carat_status carat_estimate_difference(const carat_pairs *p, carat_difference *o
     out->low = fmin(out->low, center - half);
     out->high = fmax(out->high, center + half);
     if (p->scores) {
+        reach_unseen(out);
         out->low = fmax(out->low, -1);
         out->high = fmin(out->high, 1);
     }
@@ -243,6 +272,7 @@ carat_status carat_estimate_ratio(const carat_pairs *p, carat_estimate *out, car
             double half = carat_student_quantile(0.975, (double)s.clusters - 1) * out->error;
             out->low = out->value - half;
             out->high = out->value + half;
+            reach_unseen_ratio(p, &s, out);
         }
     }
     sums_close(&s);

@@ -1,13 +1,14 @@
 /* Statistics from the command line: for comparison with other programs, and simulated verdicts.   SPDX-License-Identifier: Apache-2.0
  *
  * usage: stats                 reads "NAME NUMBER..." a line, prints the numbers it comes to (tests/hf/test_stats.py)
- *        stats simulate N      verdicts over N pairs of made-up runs of 12,032 questions in 14 categories */
+ *        stats simulate N      verdicts of compare and gate over N pairs of made-up runs of 12,032 questions in 14 categories */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval/compare.h"
+#include "eval/gate.h"
 #include "runtime/base/util.h"
 
 enum { MOST = 100000, ITEMS = 12032, CATEGORIES = 14, SOURCES = 11 };
@@ -62,6 +63,8 @@ static void answer(const char *name, struct line *l)
     const uint64_t u = (uint64_t)x[0], v = (uint64_t)x[1], w = (uint64_t)x[2];
     if (!strcmp(name, "wilson"))
         printf("%.17g %.17g\n", carat_wilson(x[0], x[1], x[2]).low, carat_wilson(x[0], x[1], x[2]).high);
+    else if (!strcmp(name, "share_at_most"))
+        printf("%.17g\n", carat_share_at_most(u, v, x[2]));
     else if (!strcmp(name, "mcnemar"))
         printf("%.17g\n", carat_mcnemar(u, v));
     else if (!strcmp(name, "mcnemar_power"))
@@ -111,29 +114,42 @@ static int answer_lines(void)
 /* ---- simulated runs ------------------------------------------------------------------------------------------ */
 
 /* Two runs of one model at a temperature: question i is answered right with a chance of its own, drawn from three kinds (known, half
- * known, unknown); b's chance is a's times `keep`. */
-static void draw_runs(double *a, double *b, double keep, uint64_t seed)
+ * known, unknown); b's chance is a's times `keep`. scatter: what b makes of the questions of one cluster is better or worse as a whole,
+ * by that share where the chance is one half, less where it is nearer to 0 or 1; over all clusters that comes to nothing. */
+static void draw_runs(const carat_paired_series *s, double keep, double scatter, uint64_t seed)
 {
     for (uint64_t i = 0; i < ITEMS; i++) {
         double kind = carat_random_unit(seed, 4 * i), luck = carat_random_unit(seed, 4 * i + 1);
         double chance = kind < 0.5 ? 0.9 + 0.1 * luck : kind < 0.8 ? luck : 0.2 * luck;
-        a[i] = carat_random_unit(seed, 4 * i + 2) < chance;
-        b[i] = carat_random_unit(seed, 4 * i + 3) < chance * keep;
+        double mood = carat_random_unit(~seed, s->cluster[i]) < 0.5 ? -scatter : scatter;
+        s->a[i] = carat_random_unit(seed, 4 * i + 2) < chance;
+        s->b[i] = carat_random_unit(seed, 4 * i + 3) < (chance + mood * 4 * chance * (1 - chance)) * keep;
     }
 }
 
 static const double mean_chance = 0.5 * 0.95 + 0.3 * 0.5 + 0.2 * 0.1;
 
+/* What a gate is asked about the pair. Runs of one model must not fail any; a true drop is found by the first. */
+enum { NO_DROP, DROP_2, RECOVERY, NO_DROP_THERE, RULES };
+static const carat_rule rules[RULES] = {
+    [NO_DROP] = {.suite = "simulated", .check = CARAT_MAX_DROP, .bound = 0},
+    [DROP_2] = {.suite = "simulated", .check = CARAT_MAX_DROP, .bound = 0.02},
+    [RECOVERY] = {.suite = "simulated", .check = CARAT_MIN_RECOVERY, .bound = 97},
+    [NO_DROP_THERE] = {.suite = "simulated", .key = "category", .value = "d", .check = CARAT_MAX_DROP},
+};
+static const char *const rule_names[RULES] = {"no_drop", "drop_2", "recovery_97", "no_drop_in_d"};
+
 struct tally {
-    size_t worse, category_worse, better, covered;
+    size_t pairs, worse, category_worse, better, covered;
+    size_t gate[RULES][CARAT_PASS + 1];
     double power;
 };
 
-static void simulate_one(carat_paired_series *s, double drop, uint64_t seed, struct tally *t)
+static void simulate_one(carat_paired_series *s, double drop, double scatter, uint64_t seed, struct tally *t)
 {
     carat_comparison c;
     carat_change whole;
-    draw_runs(s->a, s->b, 1 - drop / mean_chance, seed);
+    draw_runs(s, 1 - drop / mean_chance, scatter, seed);
     if (carat_compare_open(s, 0, seed, &c, NULL) || carat_compare_judge(&c, 1, &whole, NULL))
         exit(1);
     t->worse += whole == CARAT_WORSE;
@@ -145,6 +161,15 @@ static void simulate_one(carat_paired_series *s, double drop, uint64_t seed, str
     t->category_worse += category;
     t->power += drop > 0 ? carat_difference_power(&c.row[0].d, drop, CARAT_ALPHA) : 0;
     carat_compare_close(&c);
+    for (size_t i = 0; i < (s->n_keys ? RULES : NO_DROP_THERE); i++) {
+        if (i != NO_DROP && t->pairs % 4)
+            continue; /* bootstraps take their time */
+        carat_gate_line l = {.bound = rules[i].bound};
+        if (carat_gate_pairs(&rules[i], s, seed, &l, NULL))
+            exit(1);
+        t->gate[i][l.pass]++;
+    }
+    t->pairs++;
 }
 
 /* Categories and clusters as MMLU-Pro has them; own: each question its own cluster. */
@@ -159,18 +184,27 @@ static void lay_out(uint32_t *category, uint32_t *cluster, bool own)
             }
 }
 
-static void simulate_drop(carat_paired_series *s, bool own, double drop, size_t repeats)
+static void simulate_drop(carat_paired_series *s, bool own, double drop, double scatter, size_t repeats)
 {
     struct tally t = {0};
     double n = (double)repeats;
     s->n_keys = drop == 0 && !own; /* false findings in categories too */
     for (size_t r = 0; r < repeats; r++)
-        simulate_one(s, drop, (uint64_t)(drop * 1e6) + 1000003 * r, &t);
-    printf("{\"clusters\": %d, \"drop\": %g, \"repeats\": %zu, \"worse\": %g, \"better\": %g, "
-           "\"category_worse\": %g, "
-           "\"covered\": %g, \"power\": %g}\n",
-           own ? ITEMS : 91, drop, repeats, (double)t.worse / n, (double)t.better / n,
-           (double)t.category_worse / n, (double)t.covered / n, t.power / n);
+        simulate_one(s, drop, scatter, (uint64_t)(drop * 1e6) + 1000003 * r, &t);
+    printf(
+        "{\"clusters\": %d, \"scatter\": %g, \"drop\": %g, \"repeats\": %zu, \"worse\": %g, \"better\": %g, "
+        "\"category_worse\": %g, "
+        "\"covered\": %g, \"power\": %g",
+        own ? ITEMS : 91, scatter, drop, repeats, (double)t.worse / n, (double)t.better / n,
+        (double)t.category_worse / n, (double)t.covered / n, t.power / n);
+    for (size_t i = 0; i < (s->n_keys ? RULES : NO_DROP_THERE); i++) {
+
+        const size_t *g = t.gate[i];
+        double asked = (double)(g[CARAT_FAIL] + g[CARAT_UNDECIDED] + g[CARAT_PASS]);
+        printf(", \"%s\": {\"fail\": %g, \"pass\": %g}", rule_names[i], (double)g[CARAT_FAIL] / asked,
+               (double)g[CARAT_PASS] / asked);
+    }
+    printf("}\n");
     fflush(stdout);
 }
 
@@ -194,7 +228,9 @@ static int simulate(size_t repeats)
     for (int own = 1; own >= 0 && a && b && cluster && category && item; own--) {
         lay_out(category, cluster, own);
         for (size_t k = 0; k < sizeof drops / sizeof *drops; k++)
-            simulate_drop(&s, own, drops[k], drops[k] == 0 ? repeats : (repeats + 1) / 2);
+            simulate_drop(&s, own, drops[k], 0, drops[k] == 0 ? repeats : (repeats + 1) / 2);
+        if (!own)
+            simulate_drop(&s, own, 0, 0.1, (repeats + 1) / 2);
     }
     free(a);
     free(b);

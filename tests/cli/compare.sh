@@ -7,6 +7,13 @@ command -v python3 >/dev/null || { echo "no python3"; exit 77; }
 echo "-- the same run"
 make_run a --items 2000 --acc .7 --seed 1 --categories law,math
 last $CARAT compare a a
+cp -r a copy
+last $CARAT compare a copy
+sed 's/"seconds": 0.5/"seconds": 0.6/' a/items.jsonl >copy/items.jsonl
+echo "-- another run with the same scores: 2000 items that agree are the same within 0.19 points"
+$CARAT compare a copy | grep -e "margin of" -e "^B is"
+last $CARAT compare a copy --margin 0.0018
+last $CARAT compare a copy --margin 0.0019
 echo "-- a loss, and the other way round"
 make_run b --items 2000 --acc .62 --seed 2 --categories law,math --model b
 code $CARAT compare a b

@@ -93,6 +93,8 @@ def numbers(q, r):
     q.ask("wilson", (k, n, level), (max(low, 0) if k else 0, high if k < n else 1))
     lost, gained = r.choice([(r.randint(0, 20), r.randint(0, 20)), (r.randint(0, 500), r.randint(0, 500)), (r.randint(5000, 6000), r.randint(5000, 6000))])
     q.ask("mcnemar", (lost, gained), (mcnemar([[0, lost], [gained, 0]], exact=True).pvalue,))
+    tail = r.choice([0.025, 0.05, 0.005])
+    q.ask("share_at_most", (min(k, lost), n, tail), (st.beta.ppf(1 - tail, min(k, lost) + 1, n - min(k, lost)) if min(k, lost) < n else 1,))
     x = min(n, max(0, round(r.gauss(n * p, 3 * (n * p * (1 - p)) ** 0.5))))
     q.ask("binomial", (x, n, p), (st.binom.pmf(x, n, p), st.binom.cdf(x, n, p)))
     df, t = r.choice([r.randint(1, 30), r.randint(30, 20000)]), r.gauss(0, 3)
@@ -190,12 +192,12 @@ def bootstrap(r):
 def verdicts():
     start = time.time()
     out = subprocess.run([DRIVER, "simulate", str(REPEATS)], capture_output=True, text=True, check=True).stdout
-    rows = {(r["clusters"], r["drop"]): r for r in map(json.loads, out.splitlines())}
-    for (clusters, drop), r in rows.items():
-        print(f"12,032 questions in {clusters} clusters, {r['repeats']} pairs of runs, true drop {100 * drop:g} points: worse {100 * r['worse']:.1f} %, better "
+    rows = {(r["clusters"], r["scatter"], r["drop"]): r for r in map(json.loads, out.splitlines())}
+    for (clusters, scatter, drop), r in rows.items():
+        print(f"12,032 questions in {clusters} clusters{", apart by themselves" if scatter else ""}, {r['repeats']} pairs of runs, true drop {100 * drop:g} points: worse {100 * r['worse']:.1f} %, better "
               f"{100 * r['better']:.1f} %, power as printed {100 * r['power']:.1f} %, interval holds the truth {100 * r['covered']:.1f} %"
               + (f", a category worse {100 * r['category_worse']:.1f} %" if drop == 0 and clusters < 12032 else ""), flush=True)
-        name = f"{clusters} clusters, drop {drop}"
+        name = f"{clusters} clusters, scatter {scatter}, drop {drop}"
         noise = 3 * (max(r["power"] * (1 - r["power"]), 0.01) / r["repeats"]) ** 0.5
         check(r["covered"] >= 0.95 - 3 * (0.0475 / r["repeats"]) ** 0.5, f"{name}: the interval holds the truth in {r['covered']}")
         if drop:
@@ -203,6 +205,19 @@ def verdicts():
         if drop == 0:
             check(1 - r["worse"] >= 0.95, f"{name}: worse in {r['worse']}")
             check(r["category_worse"] <= 0.05, f"{name}: a category worse in {r['category_worse']}")
+        gate = {k: v for k, v in r.items() if isinstance(v, dict)}
+        print("  gate: " + "; ".join(f"{k} fails {100 * v['fail']:.1f} %, passes {100 * v['pass']:.1f} %" for k, v in gate.items()), flush=True)
+        if drop == 0:
+            for k, v in gate.items():
+                check(v["fail"] <= 0.05 if k == "no_drop" else v["fail"] <= 0.05 + 2 * noise, f"{name}: the gate fails {k} in {v['fail']}")
+            check(scatter or gate["drop_2"]["pass"] >= 0.95, f"{name}: two runs of one model pass a gate of 2 points in {gate['drop_2']['pass']} only")
+        if drop == 0.03:
+            check(gate["no_drop"]["fail"] >= 0.95 and abs(gate["no_drop"]["fail"] - r["power"]) <= noise,
+                  f"{name}: the gate found it in {gate['no_drop']['fail']}, power as printed {r['power']}")
+            check(max(gate["drop_2"]["pass"], gate["recovery_97"]["pass"]) <= 0.025 + noise,
+                  f"{name}: a gate that must not let 2 points through did in {gate['drop_2']['pass']}, one of 97 % in {gate['recovery_97']['pass']}")
+        if drop == 0.0115:
+            check(abs(gate["no_drop"]["fail"] - r["power"]) <= noise, f"{name}: the gate found it in {gate['no_drop']['fail']}, power as printed {r['power']}")
         if drop == 0.03:
             check(r["worse"] >= 0.95, f"{name}: found in {r['worse']} only")
     print(f"simulated in {time.time() - start:.0f} s")

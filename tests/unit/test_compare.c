@@ -129,8 +129,47 @@ static void verdicts(void **state)
     assert_int_equal(verdict(1, 2, 1, 0.05, false), CARAT_INCONCLUSIVE); /* one item has no interval */
 }
 
+/* Replies that all agree: how many it takes for "the same" within one point, and what a run against itself is. */
+static carat_change agreeing(size_t n, double margin, bool one_run, bool shared)
+{
+    static double x[1000];
+    static uint32_t cluster[1000], item[1000];
+    carat_comparison c;
+    carat_change whole;
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] = i % 3 == 0;
+        cluster[i] = shared ? i / 4 : i;
+    }
+    const carat_paired_series s = {.suite = "s",
+                                   .metric = "acc",
+                                   .scores = true,
+                                   .one_run = one_run,
+                                   .a = x,
+                                   .b = x,
+                                   .cluster = cluster,
+                                   .item = item,
+                                   .n = n};
+    assert_int_equal(carat_compare_open(&s, margin, 1, &c, NULL), CARAT_OK);
+    assert_int_equal(carat_compare_judge(&c, 1, &whole, NULL), CARAT_OK);
+    carat_compare_close(&c);
+    return whole;
+}
+
+static void agreement(void **state)
+{
+    (void)state;
+    assert_int_equal(agreeing(3, 0.01, false, false), CARAT_INCONCLUSIVE);
+    assert_int_equal(agreeing(1000, 0, false, false), CARAT_INCONCLUSIVE);   /* no margin was stated */
+    assert_int_equal(agreeing(367, 0.01, false, false), CARAT_INCONCLUSIVE); /* 0.99^367 > 0.025 > 0.99^368 */
+    assert_int_equal(agreeing(368, 0.01, false, false), CARAT_SAME);
+    assert_int_equal(agreeing(360, 0.01, false, true), CARAT_INCONCLUSIVE);
+    assert_int_equal(agreeing(400, 0.01, false, true), CARAT_SAME);
+    assert_int_equal(agreeing(3, 0, true, false), CARAT_SAME);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pairing), cmocka_unit_test(verdicts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pairing), cmocka_unit_test(verdicts),
+                                       cmocka_unit_test(agreement)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,10 @@ static void counts(void **state)
     near(p[0], 0.03, 1e-15);
     near(p[1], 0.06, 1e-15);
     assert_true(isnan(p[2]));
+    /* statsmodels: proportion_confint(12, 40, 0.05, "beta") */
+    near(carat_share_at_most(12, 40, 0.025), 0.4653162853, 1e-9);
+    near(carat_share_at_most(0, 100, 0.05), 0.0295130496, 1e-9);
+    assert_true(carat_share_at_most(7, 7, 0.025) == 1);
     near(p[3], 0.06, 1e-15);
     near(p[4], 0.02, 1e-15);
 }
@@ -154,7 +158,12 @@ static void paired(void **state)
     assert_true(isnan(d.p) && isnan(d.low) && isnan(d.error));
     near(d.value, -0.3, 1e-12);
     d = difference(a, a, own, 10, true);
-    assert_true(d.value == 0 && d.p == 1 && d.low < -0.15 && d.high > 0.15);
+    assert_true(d.value == 0 && d.p == 1);
+    near(d.high, 1 - pow(0.025, 0.1), 1e-12); /* the rule of three, at either end */
+    near(d.low, -d.high, 1e-12);
+    carat_estimate same;
+    assert_int_equal(carat_estimate_ratio(&(carat_pairs){a, a, own, 10, 1, true}, &same, NULL), CARAT_OK);
+    near(same.low, 1 + d.low, 1e-12); /* of ten that are all right */
     d = difference(a, b, own, 0, true);
     assert_true(isnan(d.value) && d.n == 0);
     /* values that are no scores: no made-up items */
