@@ -116,11 +116,24 @@ static carat_status print_report(const job *j, carat_err *err)
     return st;
 }
 
+/* Before the work: can the report be written when it is done? Within OUT it can, which stands by then. */
+static carat_status check_report(const job *j, carat_err *err)
+{
+    const char *report = j->a->report, *out = j->a->common.pos[1];
+    if (!report || (carat_starts(report, out) && strchr(report + strlen(out), '/')))
+        return CARAT_OK;
+    carat_status st = carat_output_spares(report, carat_store_dir(j->store), err);
+    bool force = j->a->force || carat_file_begins(report, "{\"carat\"");
+    return st ? st : carat_output_check(report, NULL, force, err);
+}
+
 static int run(const void *p, carat_err *err)
 {
     const args *a = p;
     job j = {0};
     carat_status st = open_job(a, &j, err);
+    if (!st)
+        st = check_report(&j, err);
     if (!st)
         st = a->dry_run ? carat_outdir_check(j.store, a->common.pos[1], a->force, err) : write_out(&j, err);
     if (!st)

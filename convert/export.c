@@ -104,7 +104,7 @@ carat_status carat_export_run(carat_export *e, carat_err *err)
     if (st || (st = make_meta(e, &m, err)) ||
         (st = carat_shards_plan(e->plan, shard_bytes, m.pair, m.n, &shards, err)) ||
         (st = carat_outdir_space(e->out, carat_shards_bytes(shards), err)) ||
-        (st = carat_output_begin(&output, e->out, true, e->force, err)))
+        (st = carat_output_begin(&output, e->out, carat_outdir_marker, e->force, err)))
         goto out;
     st = fill(e, shards, output.temp_path, &m, err);
     if (!st && carat_interrupted())

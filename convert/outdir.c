@@ -12,18 +12,17 @@
 
 enum { MAX_CONFIG = 16 << 20 };
 
+const char carat_outdir_marker[] = "config.json";
+
 carat_status carat_outdir_check(const carat_store *s, const char *out, bool force, carat_err *err)
 {
     if (carat_ends(out, ".gguf"))
         return carat_fail(err, CARAT_ESUPPORT, "%s: GGUF outputs are not in this build; name a directory",
                           out);
-    if (carat_same_file(carat_store_dir(s), out))
-        return carat_fail(err, CARAT_EUSAGE, "%s: the output is its own input", out);
-    if (!force && carat_exists(out))
-        return carat_fail(err, CARAT_EUSAGE, "%s: exists already; --force replaces it", out);
-    if (carat_exists(out) && !carat_is_dir(out))
-        return carat_fail(err, CARAT_EUSAGE, "%s: is a file, the output is a directory", out);
-    return CARAT_OK;
+    carat_status st = carat_output_spares(out, carat_store_dir(s), err);
+    for (size_t i = 0; !st && i < carat_store_files(s); i++) /* they may be links to anywhere */
+        st = carat_output_spares(out, carat_store_file(s, i), err);
+    return st ? st : carat_output_check(out, carat_outdir_marker, force, err);
 }
 
 carat_status carat_outdir_space(const char *out, uint64_t bytes, carat_err *err)

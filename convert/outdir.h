@@ -6,9 +6,10 @@
 #include "runtime/base/json.h"
 #include "runtime/base/util.h"
 
-/* Refuses an output that is its own input, one that is not a directory name, one that stands there without force, and
- * too little free space for `bytes`. */
+extern const char carat_outdir_marker[]; /* what a checkpoint is known by: config.json */
+/* Refuses an output that is, holds or lies in its own input; one that stands there, without force; with force, one that is no checkpoint. */
 carat_status carat_outdir_check(const carat_store *s, const char *out, bool force, carat_err *err);
+/* Refuses too little free space for `bytes`. */
 carat_status carat_outdir_space(const char *out, uint64_t bytes, carat_err *err);
 /* Copies the source's other files (tokenizer, templates, generation_config, ...) into dir; weights of other programs stay
  * behind with a note. config.json is not among them. */

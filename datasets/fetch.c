@@ -93,7 +93,7 @@ carat_status carat_fetch_file(const carat_fetch *f, const char *from, carat_err 
     carat_writer w = {0};
     carat_status st = check(f, from, err);
     if (st || (st = carat_map_open(from, &m, err)) || (st = make_parent(f->path, err)) ||
-        (st = carat_output_begin(&o, f->path, false, true, err)) ||
+        (st = carat_output_begin(&o, f->path, NULL, true, err)) ||
         (st = carat_writer_open(&w, o.temp_path, err)))
         goto out;
     carat_progress bar = carat_progress_begin(f->talk, f->label, "B", m.size);

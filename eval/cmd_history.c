@@ -11,7 +11,7 @@
 struct args {
     carat_common common;
     const char *suite, *metric, *model, *label, *out;
-    bool all;
+    bool all, force;
 };
 
 static carat_past_filter filter_of(const struct args *a)
@@ -152,9 +152,12 @@ static carat_status show(const struct args *a, bool plot, carat_err *err)
     st = plot ? carat_past_plot(h, &filter, &text, err) : list(a, h, &text, err);
     if (!st)
         st = carat_str_check(&text, err);
-    if (!st && a->out && strcmp(a->out, "-"))
+    bool file = a->out && strcmp(a->out, "-");
+    if (!st && file && !(st = carat_output_spares(a->out, a->common.pos[1], err)) &&
+        !(st = carat_output_check(a->out, NULL, a->force || (plot && carat_file_begins(a->out, "<svg")),
+                                  err)))
         st = carat_write_file(a->out, text.data, text.len, err);
-    else if (!st)
+    if (!st && !file)
         fwrite(text.data, 1, text.len, stdout);
     carat_past_close(h);
     carat_str_free(&text);
@@ -187,6 +190,7 @@ static const carat_opt options[] = {
     {"all", 0, CARAT_OPT_FLAG, AT(all), NULL, "list, plot: all metrics"},
     {"model", 0, CARAT_OPT_TEXT, AT(model), "TEXT", "list, plot: of models whose name has this in it"},
     {"output", 'o', CARAT_OPT_TEXT, AT(out), "FILE", "list, plot: instead of stdout"},
+    {"force", 0, CARAT_OPT_FLAG, AT(force), NULL, "list, plot: replace FILE (plot replaces an SVG without)"},
     {0},
 };
 

@@ -277,7 +277,7 @@ static carat_status write_run(struct job *j, carat_err *err)
     carat_output o;
     carat_str report = CARAT_STR_INIT;
     carat_status st = carat_summary_write(j->summary, j->n_suites, j->header.data, &report, err);
-    if (st || (st = carat_output_begin(&o, j->a->out, true, j->a->force, err)))
+    if (st || (st = carat_output_begin(&o, j->a->out, "header.json", j->a->force, err)))
         goto out;
     if (!(st = write_file(o.temp_path, "header.json", &j->header, err)) &&
         !(st = write_file(o.temp_path, "items.jsonl", &j->items, err)) &&
@@ -302,8 +302,10 @@ static carat_status run_job(struct job *j, carat_err *err)
     for (size_t i = 0; i < a->common.npos; i++)
         if (carat_same_file(a->common.pos[i], a->out))
             return carat_fail(err, CARAT_EUSAGE, "-o %s is one of the runs to merge", a->out);
-    if (!a->force && carat_exists(a->out))
-        return carat_fail(err, CARAT_EUSAGE, "%s: exists already; --force replaces it", a->out);
+        else if ((st = carat_output_spares(a->out, a->common.pos[i], err)))
+            return st;
+    if ((st = carat_output_check(a->out, "header.json", a->force, err)))
+        return st;
     if ((st = load(j, err)) || (st = read_header(j, err)) || (st = merge(j, err)))
         return st;
     return write_run(j, err);

@@ -30,13 +30,26 @@ static void dated(const char *name, const carat_report *r, carat_str *out)
     carat_str_printf(out, ".000000%s", star + 1);
 }
 
-static carat_status put_file(const char *path, const carat_str *text, bool force, carat_err *err)
+/* Beside the files of a run there may be reports, but never in their places. */
+static carat_status spare_runs(const char *path, const struct args *a, carat_err *err)
+{
+    static const char *const files[] = {"header.json", "items.jsonl", "report.json", "lock"};
+    carat_str file = CARAT_STR_INIT;
+    carat_status st = CARAT_OK;
+    for (size_t i = 0; !st && i < 4 * a->common.npos; i++) {
+        carat_path_join(&file, a->common.pos[i / 4], files[i % 4]);
+        if (!(st = carat_str_check(&file, err)))
+            st = carat_output_spares(path, file.data, err);
+    }
+    carat_str_free(&file);
+    return st;
+}
+
+static carat_status put_file(const char *path, const carat_str *text, const struct args *a, carat_err *err)
 {
     carat_status st = carat_str_check(text, err);
-    if (st)
+    if (st || (st = spare_runs(path, a, err)) || (st = carat_output_check(path, NULL, a->force, err)))
         return st;
-    if (!force && carat_exists(path))
-        return carat_fail(err, CARAT_EUSAGE, "%s exists; --force replaces it", path);
     return carat_write_file(path, text->data, text->len, err);
 }
 
@@ -49,7 +62,7 @@ static carat_status put_folder(const struct args *a, const carat_report_format *
     dated(f->file, r, &name);
     carat_path_join(&path, a->out, name.data);
     if (!st)
-        st = put_file(path.data, main_text, a->force, err);
+        st = put_file(path.data, main_text, a, err);
     bool done = !f->beside;
     for (size_t i = 0; !done && !st; i++) {
         carat_str_clear(&name);
@@ -59,7 +72,7 @@ static carat_status put_folder(const struct args *a, const carat_report_format *
             continue;
         dated(pattern.data, r, &name);
         carat_path_join(&path, a->out, name.data);
-        st = put_file(path.data, &text, a->force, err);
+        st = put_file(path.data, &text, a, err);
     }
     carat_str_free(&name);
     carat_str_free(&path);
@@ -85,7 +98,7 @@ static carat_status put(const struct args *a, const carat_report_format *f, cons
     else if (names_folder(a->out))
         st = put_folder(a, f, r, &text, err);
     else
-        st = put_file(a->out, &text, a->force, err);
+        st = put_file(a->out, &text, a, err);
 out:
     carat_str_free(&text);
     return st;

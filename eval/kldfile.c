@@ -96,7 +96,7 @@ carat_status carat_kldfile_create(const char *path, uint32_t vocab, uint64_t ids
     w->row = carat_alloc(row_bytes(vocab), 1, err);
     w->decoded = carat_alloc(vocab, sizeof *w->decoded, err);
     carat_status st = w->row && w->decoded ? CARAT_OK : CARAT_ENOMEM;
-    if (!st && !(st = carat_output_begin(&w->output, path, false, false, err)))
+    if (!st && !(st = carat_output_begin(&w->output, path, NULL, false, err)))
         st = carat_writer_open(&w->file, w->output.temp_path, err);
     if (st) {
         carat_kldfile_drop(w);

@@ -145,12 +145,17 @@ static carat_status begin(carat_run *r, const char *header, carat_err *err)
     carat_status st = carat_make_dir(r->dir, err);
     if (st || (st = lock(r, err)))
         return st;
-    carat_path_join(&s, r->dir, "items.jsonl");
-    bool begun = carat_is_file(s.data);
+    static const char *const ours[] = {"items.jsonl", "report.json"}; /* or somebody else's of that name */
+    const char *found = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        carat_path_join(&s, r->dir, ours[i]);
+        found = !found && carat_is_file(s.data) ? ours[i] : found;
+    }
     carat_path_join(&s, r->dir, "header.json");
-    if (begun && !carat_is_file(s.data))
-        st = carat_fail(err, CARAT_EFORMAT, "%s: items.jsonl without header.json: nobody knows its method",
-                        r->dir);
+    if (found && !carat_is_file(s.data))
+        st = carat_fail(err, CARAT_EFORMAT,
+                        "%s: %s without header.json: nobody knows its method; take another -o", r->dir,
+                        found);
     else
         st = settle_header(r, s.data, header, err);
     carat_path_join(&s, r->dir, "items.jsonl");

@@ -42,16 +42,28 @@ carat_status carat_make_dir(const char *path, carat_err *err); /* with parents; 
 carat_status carat_remove_tree(const char *path,
                                carat_err *err); /* a file, or a directory with all in it; missing is fine */
 
+/* Where an output may stand. marker: NULL for a file; for a directory the file that tells its kind, such as "config.json".
+ * check: CARAT_EUSAGE if PATH is no name, exists (unless force), or is what no output replaces: for a file a directory, a device or a pipe;
+ * for a directory a file, or a directory that holds other things than MARKER shows. CARAT_EIO if its parent is missing.
+ * spares: an output may never be its own input. CARAT_EUSAGE if PATH is `input` (a file or a directory), holds it, or would replace a
+ * file that lies in it. Commands ask both before their work; begin and commit ask the first again. */
+carat_status carat_output_check(const char *path, const char *marker, bool force, carat_err *err);
+carat_status carat_output_spares(const char *path, const char *input, carat_err *err);
+/* A regular file that is empty or begins with `text`: a report may take the place of an older one without force. */
+bool carat_file_begins(const char *path, const char *text);
+
 /* An output under construction: PATH.partial.PID beside PATH, a file or a directory. commit: fsync all of it,
- * rename to PATH, fsync the parent. abort: removes it. An existing PATH is refused at begin unless force,
- * then replaced at commit. Stale partials of dead processes beside PATH are removed at begin. Long work asks
+ * rename to PATH, fsync the parent. abort: removes it. What stands at PATH is replaced at commit, in one step
+ * where the system can. Stale partials of dead processes beside PATH are removed at begin. Long work asks
  * carat_interrupted() and aborts. */
 typedef struct carat_output {
     char *final_path;
-    char *temp_path; /* write here */
-    bool dir;
+    char *temp_path;    /* write here */
+    const char *marker; /* as given to begin; a string that lives on */
+    bool force;
 } carat_output;
-carat_status carat_output_begin(carat_output *o, const char *path, bool dir, bool force, carat_err *err);
+carat_status carat_output_begin(carat_output *o, const char *path, const char *marker, bool force,
+                                carat_err *err);
 carat_status carat_output_commit(carat_output *o, carat_err *err);
 void carat_output_abort(carat_output *o); /* also after commit: frees the paths */
 /* One small file in one go: begin (force), write, commit. */

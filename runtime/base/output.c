@@ -102,32 +102,132 @@ static void sweep(const char *dir, const char *base)
     carat_str_free(&prefix);
 }
 
-carat_status carat_output_begin(carat_output *o, const char *path, bool dir, bool force, carat_err *err)
+bool carat_file_begins(const char *path, const char *text)
 {
-    *o = (carat_output){NULL, NULL, dir};
-    carat_str final = CARAT_STR_INIT, temp = CARAT_STR_INIT, parent = CARAT_STR_INIT;
-    carat_status st = CARAT_OK;
-    carat_str_puts(&final, path);
-    while (final.len > 1 && final.data[final.len - 1] == '/')
-        final.data[--final.len] = 0;
-    parent_of(&parent, final.data);
-    carat_str_printf(&temp, "%s.partial.%ld", final.data, (long)getpid());
-    const char *base = carat_path_base(final.data);
-    if ((st = carat_str_check(&final, err)) || (st = carat_str_check(&temp, err)) ||
-        (st = carat_str_check(&parent, err)))
-        goto out;
-    if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
-        st = carat_fail(err, CARAT_EUSAGE, "'%s' is not a name that can be written", path);
-    else if (!carat_is_dir(parent.data))
-        st = carat_fail(err, CARAT_EIO, "%s: no such directory", parent.data);
-    else if (!force && carat_exists(final.data))
-        st = carat_fail(err, CARAT_EUSAGE, "%s: exists already; --force replaces it", final.data);
+    char head[64];
+    struct stat info;
+    size_t want = strlen(text), n = 0;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) || want > sizeof head)
+        return false;
+    FILE *f = fopen(path, "rbe");
+    if (f) {
+        n = fread(head, 1, want, f);
+        fclose(f);
+    }
+    return f && (info.st_size == 0 || (n == want && memcmp(head, text, want) == 0));
+}
+
+/* Does a directory hold nothing, or what tells its kind? */
+static bool may_replace(const char *dir, const char *marker)
+{
+    char **names;
+    size_t n;
+    bool may = false;
+    if (carat_list_dir(dir, &names, &n, NULL))
+        return false;
+    may = n == 0;
+    for (size_t i = 0; i < n; i++) {
+        may = may || strcmp(names[i], marker) == 0;
+        free(names[i]);
+    }
+    free(names);
+    return may;
+}
+
+static carat_status check_kind(const char *path, const char *marker, carat_err *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return CARAT_OK;
+    if (!marker && S_ISDIR(info.st_mode))
+        return carat_fail(err, CARAT_EUSAGE, "%s: is a directory, the output is a file", path);
+    if (marker && !S_ISDIR(info.st_mode))
+        return carat_fail(err, CARAT_EUSAGE, "%s: is a file, the output is a directory", path);
+    if (!marker && !S_ISREG(info.st_mode))
+        return carat_fail(err, CARAT_EUSAGE, "%s: is no regular file, and is not replaced by one", path);
+    if (marker && !may_replace(path, marker))
+        return carat_fail(err, CARAT_EUSAGE,
+                          "%s: holds other things and no %s, and is never replaced; take another name", path,
+                          marker);
+    return CARAT_OK;
+}
+
+/* PATH without slashes at its end, and the directory that it is in. */
+static carat_status split(const char *path, carat_str *final, carat_str *parent, carat_err *err)
+{
+    carat_str_puts(final, path);
+    while (final->len > 1 && final->data[final->len - 1] == '/')
+        final->data[--final->len] = 0;
+    carat_status st = carat_str_check(final, err);
     if (st)
+        return st;
+    parent_of(parent, final->data);
+    const char *base = carat_path_base(final->data);
+    if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+        return carat_fail(err, CARAT_EUSAGE, "'%s' is not a name that can be written", path);
+    return carat_str_check(parent, err);
+}
+
+carat_status carat_output_check(const char *path, const char *marker, bool force, carat_err *err)
+{
+    carat_str final = CARAT_STR_INIT, parent = CARAT_STR_INIT;
+    carat_status st = split(path, &final, &parent, err);
+    if (!st && !carat_is_dir(parent.data))
+        st = carat_fail(err, CARAT_EIO, "%s: no such directory", parent.data);
+    if (!st)
+        st = check_kind(final.data, marker, err);
+    if (!st && !force && carat_exists(final.data))
+        st = carat_fail(err, CARAT_EUSAGE, "%s: exists already; --force replaces it", final.data);
+    carat_str_free(&final);
+    carat_str_free(&parent);
+    return st;
+}
+
+/* inner, or a directory around it, is outer. Both are absolute and without links. */
+static bool around(const char *outer, const char *inner)
+{
+    size_t n = strlen(outer);
+    return strncmp(outer, inner, n) == 0 && (inner[n] == 0 || inner[n] == '/' || n == 1);
+}
+
+carat_status carat_output_spares(const char *path, const char *input, carat_err *err)
+{
+    carat_str final = CARAT_STR_INIT, parent = CARAT_STR_INIT;
+    char *in = realpath(input, NULL), *out = realpath(path, NULL), *beside = NULL;
+    carat_status st = in && out ? split(path, &final, &parent, err)
+                                : CARAT_OK; /* else there is nothing to lose */
+    if (st || !in || !out)
         goto out;
-    sweep(parent.data, base);
+    beside = realpath(parent.data, NULL);
+    if (around(out, in))
+        st = carat_fail(err, CARAT_EUSAGE, "%s: the output %s its own input", path,
+                        strcmp(out, in) == 0 ? "is" : "would replace a directory that holds");
+    else if (!carat_is_dir(path) && beside && strcmp(beside, in) == 0)
+        st = carat_fail(err, CARAT_EUSAGE, "%s: the output would replace a file of its own input", path);
+out:
+    free(in);
+    free(out);
+    free(beside);
+    carat_str_free(&final);
+    carat_str_free(&parent);
+    return st;
+}
+
+carat_status carat_output_begin(carat_output *o, const char *path, const char *marker, bool force,
+                                carat_err *err)
+{
+    *o = (carat_output){.marker = marker, .force = force};
+    carat_str final = CARAT_STR_INIT, temp = CARAT_STR_INIT, parent = CARAT_STR_INIT;
+    carat_status st = carat_output_check(path, marker, force, err);
+    if (st || (st = split(path, &final, &parent, err)))
+        goto out;
+    carat_str_printf(&temp, "%s.partial.%ld", final.data, (long)getpid());
+    if ((st = carat_str_check(&temp, err)))
+        goto out;
+    sweep(parent.data, carat_path_base(final.data));
     if ((st = carat_remove_tree(temp.data, err)))
         goto out;
-    if (dir && mkdir(temp.data, 0777) != 0) {
+    if (marker && mkdir(temp.data, 0777) != 0) {
         st = carat_fail_errno(err, "%s", temp.data);
         goto out;
     }
@@ -171,8 +271,10 @@ static carat_status step_aside(const char *path, carat_str *old, carat_err *err)
 carat_status carat_output_commit(carat_output *o, carat_err *err)
 {
     carat_str old = CARAT_STR_INIT, parent = CARAT_STR_INIT;
-    carat_status st = sync_tree(NULL, o->temp_path, NULL, err);
-    bool replace = carat_exists(o->final_path) && (o->dir || carat_is_dir(o->final_path));
+    carat_status st = carat_output_check(o->final_path, o->marker, o->force, err);
+    if (!st)
+        st = sync_tree(NULL, o->temp_path, NULL, err);
+    bool replace = o->marker && carat_exists(o->final_path);
     bool swapped = !st && replace && exchange(o->temp_path, o->final_path);
     if (!st && replace && !swapped)
         st = step_aside(o->final_path, &old, err);
@@ -209,7 +311,7 @@ carat_status carat_write_file(const char *path, const void *data, size_t len, ca
 {
     carat_output o;
     carat_writer w;
-    carat_status st = carat_output_begin(&o, path, false, true, err);
+    carat_status st = carat_output_begin(&o, path, NULL, true, err);
     if (st)
         return st;
     if (!(st = carat_writer_open(&w, o.temp_path, err))) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/cmd.h"
+#include "runtime/base/file.h"
 #include "runtime/base/json.h"
 #include "runtime/kernel/probe.h"
 #include "runtime/model/session.h"
@@ -23,6 +24,7 @@ struct args {
     carat_common common;
     int64_t prompt, predict, repeats;
     const char *depths, *parallel, *format, *numerics, *kernels, *kv, *svg, *draft, *text;
+    bool force;
 };
 
 static const struct args defaults = {
@@ -506,8 +508,14 @@ static carat_status bench_model(struct bench *b, carat_err *err)
         f++;
     if (f == 3)
         return carat_fail(err, CARAT_EUSAGE, "-o %s: table, json or csv", b->a->format);
+    const char *svg = b->a->svg;
     carat_status st = plan_tests(b, err);
-    if (st || (st = open_all(b, err)) || (st = measure(b, err)))
+    if (st || (st = open_all(b, err)))
+        return st;
+    if (svg && ((st = carat_output_spares(svg, carat_model_describe(b->model)->path, err)) ||
+                (st = carat_output_check(svg, NULL, b->a->force || carat_file_begins(svg, "<svg"), err))))
+        return st;
+    if ((st = measure(b, err)))
         return st;
     print[f == 0 && b->a->common.json ? 1 : f](b);
     return b->a->svg ? draw(b, err) : CARAT_OK;
@@ -546,6 +554,7 @@ static const carat_opt options[] = {
      "UTF-8 text for the prompts of --draft (default: random ids)"},
     {"repeats", 'r', CARAT_OPT_INT, AT(repeats), "N", "runs of each test (5)"},
     {"svg", 0, CARAT_OPT_TEXT, AT(svg), "FILE", "draw the time of a decoded token over the depths of -d"},
+    {"force", 0, CARAT_OPT_FLAG, AT(force), NULL, "replace the FILE of --svg (an SVG is replaced without)"},
     {"output", 'o', CARAT_OPT_TEXT, AT(format), "FORMAT", "table, json or csv"},
     {"numerics", 0, CARAT_OPT_TEXT, AT(numerics), "NAME",
      "f32, bf16 or int8 (default: int8 on packed weights, else f32)"},

@@ -171,7 +171,7 @@ static carat_status write_file(const carat_model *m, const carat_ids *ids, const
     carat_output out = {0};
     carat_status st = plan(&s, info, ids->n, a->taps, err);
     if (!st)
-        st = carat_output_begin(&out, a->out, false, a->force, err);
+        st = carat_output_begin(&out, a->out, NULL, a->force, err);
     if (!st)
         st = begin(&s, out.temp_path, a, err);
     if (st)
@@ -261,6 +261,8 @@ static int run(const void *p, carat_err *err)
     carat_status st = check(a, &numerics, err);
     if (!st)
         st = carat_model_open(a->common.pos[0], &m, err);
+    if (!st)
+        st = carat_output_spares(a->out, carat_model_describe(m)->path, err);
     if (!st)
         st = gather_ids(a, m, &ids, err);
     if (!st)

@@ -166,6 +166,9 @@ carat_status carat_conversation_save(const carat_conversation *c, const char *pa
     carat_str out = CARAT_STR_INIT;
     put_request(c, false, &out);
     carat_status st = carat_str_check(&out, err);
+    if (!st && carat_is_file(path) && !carat_file_begins(path, "{\"messages\""))
+        st = carat_fail(err, CARAT_EUSAGE, "%s: is there already, and is no conversation; take another name",
+                        path);
     if (!st)
         st = carat_write_file(path, out.data, out.len, err);
     carat_str_free(&out);

@@ -94,20 +94,20 @@ static void file_output(void **state)
     carat_err err = {0};
     assert_int_equal(carat_make_dir("out/a/b", NULL), CARAT_OK);
     assert_int_equal(carat_make_dir("out/a/b/", NULL), CARAT_OK);
-    assert_int_equal(carat_output_begin(&o, "out/a/f", false, false, NULL), CARAT_OK);
+    assert_int_equal(carat_output_begin(&o, "out/a/f", NULL, false, NULL), CARAT_OK);
     put(o.temp_path, "one");
     assert_false(carat_exists("out/a/f")); /* not before commit */
     assert_int_equal(carat_output_commit(&o, NULL), CARAT_OK);
     carat_output_abort(&o);
     holds("out/a/f", "one");
-    assert_fails(carat_output_begin(&o, "out/a/f", false, false, &err), CARAT_EUSAGE, &err, "--force");
+    assert_fails(carat_output_begin(&o, "out/a/f", NULL, false, &err), CARAT_EUSAGE, &err, "--force");
     carat_output_abort(&o); /* of one that never began */
 
-    assert_int_equal(carat_output_begin(&o, "out/a/f", false, true, NULL), CARAT_OK);
+    assert_int_equal(carat_output_begin(&o, "out/a/f", NULL, true, NULL), CARAT_OK);
     put(o.temp_path, "two");
     carat_output_abort(&o);
     holds("out/a/f", "one"); /* given up: the old one stands */
-    assert_int_equal(carat_output_begin(&o, "out/a/f", false, true, NULL), CARAT_OK);
+    assert_int_equal(carat_output_begin(&o, "out/a/f", NULL, true, NULL), CARAT_OK);
     put(o.temp_path, "two");
     assert_int_equal(carat_output_commit(&o, NULL), CARAT_OK);
     carat_output_abort(&o);
@@ -123,7 +123,7 @@ static void dir_output(void **state)
     assert_int_equal(carat_make_dir("dirs/old/deep", NULL), CARAT_OK);
     put("dirs/old/deep/x", "x");
     for (int round = 0; round < 2; round++) { /* a new name, then over an existing directory */
-        assert_int_equal(carat_output_begin(&o, round ? "dirs/old/" : "dirs/new", true, round, NULL),
+        assert_int_equal(carat_output_begin(&o, round ? "dirs/old/" : "dirs/new", "deep", round, NULL),
                          CARAT_OK);
         carat_path_join(&path, o.temp_path, "sub");
         assert_int_equal(carat_make_dir(path.data, NULL), CARAT_OK);
@@ -145,12 +145,57 @@ static void names_that_cannot_be(void **state)
     carat_err err = {0};
     static const char *const bad[] = {"", ".", "..", "/", "x/.."};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(carat_output_begin(&o, bad[i], true, true, &err), CARAT_EUSAGE);
-    assert_fails(carat_output_begin(&o, "no/such/dir", false, true, &err), CARAT_EIO, &err,
+        assert_int_equal(carat_output_begin(&o, bad[i], "x", true, &err), CARAT_EUSAGE);
+    assert_fails(carat_output_begin(&o, "no/such/dir", NULL, true, &err), CARAT_EIO, &err,
                  "no/such: no such directory");
     put("plain", "p");
     assert_int_equal(carat_make_dir("plain/x", &err), CARAT_EIO);
     assert_int_equal(carat_make_dir("plain", &err), CARAT_EIO);
+}
+
+/* Nothing is lost to a mistyped name: neither to force, nor where an output would take the place of its input. */
+static void what_outputs_spare(void **state)
+{
+    (void)state;
+    carat_err err = {0};
+    assert_int_equal(carat_make_dir("spare/model/deep", NULL), CARAT_OK);
+    assert_int_equal(carat_make_dir("spare/none", NULL), CARAT_OK);
+    assert_int_equal(carat_make_dir("spare/other", NULL), CARAT_OK);
+    put("spare/model/config.json", "c");
+    put("spare/other/thesis", "t");
+    put("spare/f", "f");
+    put("spare/svg", "<svg width");
+    put("spare/empty", "");
+    assert_int_equal(mkfifo("spare/pipe", 0600), 0);
+    assert_int_equal(symlink("model/config.json", "spare/link"), 0);
+    assert_int_equal(symlink("model", "spare/way"), 0);
+
+    assert_fails(carat_output_check("spare/model", NULL, true, &err), CARAT_EUSAGE, &err, "is a directory");
+    assert_fails(carat_output_check("spare/pipe", NULL, true, &err), CARAT_EUSAGE, &err, "no regular file");
+    assert_fails(carat_output_check("/dev/null", NULL, true, &err), CARAT_EUSAGE, &err, "no regular file");
+    assert_fails(carat_output_check("spare/f", "config.json", true, &err), CARAT_EUSAGE, &err, "is a file");
+    assert_fails(carat_output_check("spare/other", "config.json", true, &err), CARAT_EUSAGE, &err,
+                 "no config.json");
+    assert_fails(carat_output_check("spare/f", NULL, false, &err), CARAT_EUSAGE, &err, "--force");
+    assert_int_equal(carat_output_check("spare/f", NULL, true, NULL), CARAT_OK);
+    assert_int_equal(carat_output_check("spare/new", "config.json", false, NULL), CARAT_OK);
+    assert_int_equal(carat_output_check("spare/none/", "config.json", true, NULL), CARAT_OK);
+    assert_int_equal(carat_output_check("spare/model", "config.json", true, NULL), CARAT_OK);
+
+    assert_fails(carat_output_spares("spare/model/", "spare/model", &err), CARAT_EUSAGE, &err, "is its own");
+    assert_fails(carat_output_spares("spare/way", "spare/model", &err), CARAT_EUSAGE, &err, "is its own");
+    assert_fails(carat_output_spares("spare", "spare/model", &err), CARAT_EUSAGE, &err, "holds its own");
+    assert_fails(carat_output_spares("spare/model/config.json", "spare/way", &err), CARAT_EUSAGE, &err,
+                 "a file of its own");
+    assert_fails(carat_output_spares("spare/link", "spare/model/config.json", &err), CARAT_EUSAGE, &err,
+                 "is its own");
+    assert_int_equal(carat_output_spares("spare/model/new", "spare/model", NULL), CARAT_OK);
+    assert_int_equal(carat_output_spares("spare/f", "spare/model", NULL), CARAT_OK);
+    assert_int_equal(carat_output_spares("spare/mode", "spare/model", NULL), CARAT_OK);
+
+    assert_true(carat_file_begins("spare/svg", "<svg") && carat_file_begins("spare/empty", "<svg"));
+    assert_false(carat_file_begins("spare/f", "<svg") || carat_file_begins("spare/pipe", "<svg") ||
+                 carat_file_begins("spare/no", "<svg"));
 }
 
 static void stale_partials(void **state)
@@ -230,6 +275,7 @@ int main(void)
         cmocka_unit_test(reading_whole),
         cmocka_unit_test(file_output),
         cmocka_unit_test(dir_output),
+        cmocka_unit_test(what_outputs_spare),
         cmocka_unit_test(names_that_cannot_be),
         cmocka_unit_test(stale_partials),
         cmocka_unit_test(trees),
