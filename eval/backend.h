@@ -39,6 +39,13 @@ typedef struct carat_answer {
     uint32_t tries;
 } carat_answer;
 
+/* What predicting a text came to. */
+typedef struct carat_text_nll {
+    double *nll; /* [n] of each token that something stands in front of, in nats; carat_free */
+    size_t n;
+    uint64_t bytes; /* of the text that these tokens stand for */
+} carat_text_nll;
+
 /* Where a backend gets its questions from and leaves the answers, in whatever order they end; all called from the thread that called
  * ask. next: false when there is none left. done: an error ends the asking. */
 typedef struct carat_asking {
@@ -59,6 +66,8 @@ typedef struct carat_backend {
                           void *ctx, carat_err *err);
     /* nll[i] = -log p(ids[i] | ids[0..i)) in nats, for i in [from, n), from >= 1 */
     carat_status (*nll)(void *self, const int32_t *ids, size_t n, size_t from, double *nll, carat_err *err);
+    /* The same of a text as it is, by the tokens that the backend makes of it, its own BOS included: where there is no tokenizer here. */
+    carat_status (*nll_text)(void *self, const char *text, carat_text_nll *out, carat_err *err);
     /* Answers all questions, up to `parallel` at a time (0: as many as the backend likes). A question that fails is an answer with a fault; only what makes going on
      * senseless (no memory, Ctrl-C: CARAT_EINTR) is an error. NULL: this backend cannot write. */
     carat_status (*ask)(void *self, const carat_asking *questions, uint32_t parallel, carat_err *err);
@@ -90,6 +99,7 @@ void carat_backend_close(carat_backend *b);
 typedef struct carat_openai_options {
     const char *url;            /* "http://host:8000/v1" */
     const char *model;          /* as the server calls it */
+    const char *tokenizer;      /* tokenizer.json of the model, or its directory; NULL: none is at hand */
     const char *extra_body;     /* JSON object whose members join every request; NULL: none */
     const char *const *setting; /* "NAME=VALUE"; CARAT_OPENAI_SETTINGS documents them */
     size_t n_settings;

@@ -15,7 +15,7 @@
 struct args {
     carat_common common;
     const char *suites, *reference, *write_reference, *numerics, *kernels, *kv, *out;
-    const char *endpoint, *model, *extra_body, *thinking, *from, *to, *shard;
+    const char *endpoint, *model, *tokenizer, *extra_body, *thinking, *from, *to, *shard;
     carat_opt_list data, variant, setting;
     int64_t context, stride, limit, parallel, max_tokens, samples;
     double temperature;
@@ -150,8 +150,8 @@ static carat_status check_source(const struct args *a, carat_err *err)
                           a->endpoint ? "--endpoint needs --model NAME, as the server calls it"
                                       : "--model goes with --endpoint; a local model is the "
                                         "argument itself");
-    if (!a->endpoint && (a->extra_body || a->setting.n))
-        return carat_fail(err, CARAT_EUSAGE, "--extra-body and --set go with --endpoint");
+    if (!a->endpoint && (a->tokenizer || a->extra_body || a->setting.n))
+        return carat_fail(err, CARAT_EUSAGE, "--tokenizer, --extra-body and --set go with --endpoint");
     if (a->endpoint && (a->numerics || a->kernels || a->kv))
         return carat_fail(err, CARAT_EUSAGE, "--numerics, --kernels and --kv are the server's own affair");
     return CARAT_OK;
@@ -232,6 +232,7 @@ static carat_status open_models(struct job *j, carat_err *err)
     if (a->endpoint) {
         carat_openai_options o = {.url = a->endpoint,
                                   .model = a->model,
+                                  .tokenizer = a->tokenizer,
                                   .extra_body = a->extra_body,
                                   .setting = a->setting.item,
                                   .n_settings = a->setting.n,
@@ -293,7 +294,10 @@ static carat_status open_run(struct job *j, carat_err *err)
                       .threads = a->common.threads,
                       .parallel = a->parallel};
     carat_status st = carat_method_write(&m, &j->header, err);
-    return st ? st : carat_run_open(a->out, j->header.data, &j->run, err);
+    if (!st && !(st = carat_run_open(a->out, j->header.data, &j->run, err)) && j->run.moved)
+        carat_note(&a->common.talk,
+                   "this run was begun at another address; %s there is taken to be the same model", a->model);
+    return st;
 }
 
 /* ---- running a suite ----------------------------------------------------------------------------------------- */
@@ -467,6 +471,8 @@ static const carat_opt options[] = {
     {"endpoint", 0, CARAT_OPT_TEXT, AT(endpoint), "URL",
      "ask a server that speaks OpenAI's protocol (http://host:8000/v1) instead of MODEL"},
     {"model", 0, CARAT_OPT_TEXT, AT(model), "NAME", "endpoint: the model, as the server calls it"},
+    {"tokenizer", 0, CARAT_OPT_TEXT, AT(tokenizer), "PATH",
+     "endpoint: the model's tokenizer.json or its folder, to count tokens here as well"},
     {"extra-body", 0, CARAT_OPT_TEXT, AT(extra_body), "JSON", "endpoint: members for every request"},
     {"set", 0, CARAT_OPT_LIST, AT(setting), "NAME=VALUE", "endpoint: a setting (below)"},
     {"parallel", 0, CARAT_OPT_INT, AT(parallel), "N",
@@ -517,6 +523,11 @@ const carat_cmd carat_cmd_eval = {
         "scored once, in the first\n"
         "window that holds it. Errors come from clusters of 64 tokens, intervals (95 %) from 2000 "
         "bootstrap resamples of them.\n"
+        "Over an endpoint perplexity asks /completions for `echo` with `logprobs` (vLLM): with --tokenizer "
+        "of the "
+        "same windows,\n"
+        "else of pieces of text whose tokens are the server's. kld needs all logits: no endpoint gives "
+        "them.\n"
         "Suites that compute take the first text given to one of them, if they have none of their "
         "own.\n" CARAT_OPENAI_SETTINGS,
     .example = "$ carat eval e2b-int4 --suite mmlu-pro --data mmlu-pro=MMLU-Pro/data -o run\n"

@@ -230,13 +230,18 @@ carat_status carat_method_write(const carat_method *m, carat_str *out, carat_err
 
 /* ---- comparing ----------------------------------------------------------------------------------------------- */
 
-/* Members of the top level that do not decide a result. A model's path is one of them where its fingerprint stands there too. */
-static bool may_differ(const carat_json *header, const char *key, carat_same how)
+/* Members of the top level that do not decide a result. A model's path is one of them where its fingerprint stands there too. So is a
+ * server's address: its model's name, and what it says of it where both servers say something, are what pins. */
+static bool may_differ(const carat_json *header, const carat_json *other, const char *key, carat_same how)
 {
-    static const char *const places[] = {"threads", "parallel", "shard", "endpoint"};
-    for (size_t i = 0; i < (how == CARAT_SAME_SHARDS ? 4 : 2); i++)
+    static const char *const places[] = {"threads", "parallel", "endpoint", "endpoints_later", "shard"};
+    for (size_t i = 0; i < (how == CARAT_SAME_SHARDS ? 5 : 4); i++)
         if (strcmp(key, places[i]) == 0)
             return true;
+    if (strcmp(key, "backend") == 0 && carat_json_get(header, "endpoint_model"))
+        return true; /* a line that says the address again */
+    if (strcmp(key, "endpoint_serves") == 0 && (!carat_json_get(header, key) || !carat_json_get(other, key)))
+        return true;
     return (strcmp(key, "model") == 0 && carat_json_get(header, "model_fingerprint")) ||
            (strcmp(key, "reference") == 0 &&
             (carat_json_get(header, "reference_model") || carat_json_get(header, "reference_sha256")));
@@ -295,7 +300,7 @@ static carat_status compare(const char *path, const carat_json *had, const carat
             const char *key = carat_json_key(n);
             const carat_json *a = member(had, key), *b = member(wants, key);
             char name[256];
-            if ((!*path && may_differ(had, key, how)) || (side && a))
+            if ((!*path && may_differ(had, wants, key, how)) || (side && a))
                 continue;
             snprintf(name, sizeof name, "%s%s%s", path, *path ? "." : "", key);
             if (carat_json_is_object(a) && carat_json_is_object(b))
@@ -311,4 +316,38 @@ carat_status carat_method_same(const carat_json *had, const carat_json *wants, c
     if (!carat_json_is_object(had) || !carat_json_is_object(wants))
         return carat_fail(err, CARAT_EFORMAT, "not an object");
     return compare("", had, wants, how, err);
+}
+
+/* ---- a server that moved --------------------------------------------------------------------------------------- */
+
+carat_status carat_method_moved(carat_json *had, const carat_json *wants, carat_str *out, carat_err *err)
+{
+    const char *before, *now, *at;
+    carat_str text = CARAT_STR_INIT;
+    carat_json *list;
+    if (carat_json_text(carat_json_get(had, "endpoint"), "endpoint", &before, NULL) ||
+        carat_json_text(carat_json_get(wants, "endpoint"), "endpoint", &now, NULL) ||
+        strcmp(before, now) == 0)
+        return CARAT_OK;
+    carat_jw w = carat_jw_begin(&text);
+    carat_jw_open(&w, '[');
+    const carat_json *n = carat_json_first(carat_json_get(had, "endpoints_later"));
+    for (; n; n = carat_json_next(n)) {
+        if (carat_json_text(n, "endpoints_later", &at, NULL))
+            continue;
+        if (strcmp(at, now) == 0) /* known already */
+            goto out;
+        carat_jw_text(&w, at);
+    }
+    carat_jw_text(&w, now);
+    carat_jw_close(&w);
+    carat_status st = carat_str_check(&text, err);
+    if (st || (st = carat_json_parse(text.data, text.len, &list, err)) ||
+        (st = carat_json_set(had, "endpoints_later", list, err)) || (st = carat_json_print(had, out, err))) {
+        carat_str_free(&text);
+        return st;
+    }
+out:
+    carat_str_free(&text);
+    return CARAT_OK;
 }

@@ -1,7 +1,7 @@
 /* What pins a run's results: header.json, and whether two of them agree.           SPDX-License-Identifier: Apache-2.0
  *
  * Everything that decides an answer or its mark stands in the header; what only says where and how fast it was computed (the path of
- * the model, threads, connections) stands there too, and may change from one call to the next. No key or password ever does. */
+ * the model, a server's address, threads, connections) stands there too, and may change from one call to the next. No key or password ever does. */
 #ifndef CARAT_EVAL_METHOD_H
 #define CARAT_EVAL_METHOD_H
 
@@ -29,5 +29,9 @@ typedef enum carat_same {
 /* CARAT_EUSAGE, with the first field that differs and both of its values. */
 carat_status carat_method_same(const carat_json *had, const carat_json *wants, carat_same how,
                                carat_err *err);
+
+/* Where a run goes on at an address that its header does not name: that header with the address among its "endpoints_later" (had is
+ * changed likewise). out stays empty where it does not. */
+carat_status carat_method_moved(carat_json *had, const carat_json *wants, carat_str *out, carat_err *err);
 
 #endif

@@ -104,6 +104,7 @@ static carat_status settle_header(carat_run *r, const char *path, const char *he
 {
     size_t len;
     carat_json *had = NULL, *wants = NULL;
+    carat_str moved = CARAT_STR_INIT;
     if (!carat_is_file(path)) {
         if (!(r->header = strdup(header)))
             return carat_fail(err, CARAT_ENOMEM, "out of memory for a header");
@@ -115,6 +116,15 @@ static carat_status settle_header(carat_run *r, const char *path, const char *he
         st = carat_method_same(had, wants, CARAT_SAME_RUN, err);
     if (st)
         carat_fail_in(err, st, path);
+    else if (!(st = carat_method_moved(had, wants, &moved, err)) && moved.len) {
+        r->moved = true;
+        free(r->header);
+        if (!(r->header = strdup(moved.data)))
+            st = carat_fail(err, CARAT_ENOMEM, "out of memory for a header");
+        else
+            st = carat_write_file(path, moved.data, moved.len, err);
+    }
+    carat_str_free(&moved);
     carat_json_free(had);
     carat_json_free(wants);
     return st;

@@ -29,6 +29,7 @@ typedef struct carat_kept {
 typedef struct carat_run {
     char *dir;    /* NULL: nothing is kept on disk */
     char *header; /* the text of header.json: of the first call, where several made the run */
+    bool moved;   /* the server's address is a new one; the header now tells it too */
     int lock;     /* file descriptor; -1: none */
     int items;    /* file descriptor, appends; -1: closed */
     uint64_t length;

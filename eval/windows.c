@@ -32,12 +32,44 @@ static bool full(const reading *r)
 
 /* ---- plain text ---------------------------------------------------------------------------------------------- */
 
+/* Bytes of the next piece of a text, of at most `room`: it ends at a break in the second half, else between two characters. */
+static size_t piece_length(const char *text, size_t len, size_t room)
+{
+    if (len <= room)
+        return len;
+    for (const char *breaks = "\n "; *breaks; breaks++)
+        for (size_t n = room; n > room / 2; n--)
+            if (text[n - 1] == *breaks)
+                return n;
+    size_t n = room;
+    while (n > room - 4 && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
+static carat_status text_pieces(const reading *r, const char *text, size_t len, carat_err *err)
+{
+    enum { BYTES = 3 /* a token: rather too few than too many for the server */ };
+    carat_status st = CARAT_OK;
+    if (memchr(text, 0, len))
+        return carat_fail(err, CARAT_EFORMAT, "a NUL in the text, which no request can hold");
+    for (size_t at = 0, n; at < len && !st && !full(r); at += n) {
+        n = piece_length(text + at, len - at, (size_t)BYTES * r->e->context);
+        char *copy = carat_arena_copy(&r->out->arena, text + at, n, err);
+        st = copy ? add_window(r->out, (carat_window){.text = copy, .n = n, .category = r->category}, err)
+                  : CARAT_ENOMEM;
+    }
+    return st;
+}
+
 static carat_status text_windows(const reading *r, const char *text, size_t len, carat_err *err)
 {
     const carat_eval *e = r->e;
     carat_windows *out = r->out;
     int32_t *ids = NULL;
     size_t n, bos = e->model->bos >= 0;
+    if (out->pieces)
+        return text_pieces(r, text, len, err);
     carat_status st = carat_encode(e->model->tokenizer, text, len, 0, &ids, &n, err);
     if (st)
         return st;
@@ -54,7 +86,7 @@ static carat_status text_windows(const reading *r, const char *text, size_t len,
         memcpy(copy + bos, ids + at, (end - at) * sizeof *copy);
         size_t from = scored - at + bos;
         /* without a BOS the very first token has nothing to be predicted from */
-        carat_window one = {copy, m, from ? from : 1, r->category};
+        carat_window one = {.ids = copy, .n = m, .from = from ? from : 1, .category = r->category};
         if (one.from < one.n)
             st = add_window(out, one, err);
         scored = end;
@@ -131,7 +163,8 @@ static carat_status chat_window(const reading *r, const carat_json *messages, ca
     }
     memcpy(ids, a, na * sizeof *ids);
     memcpy(ids + na, b, nb * sizeof *ids);
-    st = add_window(r->out, (carat_window){ids, na + nb, na, r->category}, err);
+    st = add_window(r->out, (carat_window){.ids = ids, .n = na + nb, .from = na, .category = r->category},
+                    err);
 out:
     carat_release(a);
     carat_release(b);
@@ -158,6 +191,9 @@ static carat_status read_row(void *ctx, const carat_json *row, const carat_str *
         if (!(r->category = carat_arena_copy(&r->out->arena, name, strlen(name), err)))
             return CARAT_ENOMEM;
     }
+    if (messages && r->out->pieces)
+        return carat_fail(err, CARAT_EUSAGE,
+                          "a conversation over an endpoint needs --tokenizer: the reply alone is scored");
     if (messages) {
         r->out->chat = true;
         return chat_window(r, messages, err);
@@ -198,16 +234,18 @@ static carat_status read_entry(void *ctx, const char *path, const char *name, ca
     return r->usual ? read_file(r, path, err) : CARAT_ENOMEM;
 }
 
-static carat_status check(const carat_eval *e, const char *suite, carat_err *err)
+static carat_status check(const carat_eval *e, const char *suite, bool logits, carat_err *err)
 {
-    if (!e->model->nll && !e->model->score)
-        return carat_fail(err, CARAT_ESUPPORT,
-                          "%s needs probabilities of given tokens, which carat does not ask an endpoint for: "
-                          "run it on the checkpoint itself",
-                          suite);
-    if (!e->model->tokenizer)
+    const carat_backend *b = e->model;
+    if (logits ? !b->score : !b->nll && !b->nll_text)
+        return carat_fail(
+            err, CARAT_ESUPPORT,
+            "%s needs all logits of a text, which no endpoint gives: run it on the checkpoint itself", suite);
+    if (!b->tokenizer && !b->nll_text)
         return carat_fail(err, CARAT_EFORMAT, "the model has no readable tokenizer.json, which %s needs",
                           suite);
+    if (!b->tokenizer && e->stride != e->context - 1)
+        return carat_fail(err, CARAT_EUSAGE, "--stride over an endpoint needs --tokenizer, to count tokens");
     if (e->context < 2 || e->stride < 1 || e->stride > e->context - 1)
         return carat_fail(err, CARAT_EUSAGE,
                           "--context %" PRIu32 " --stride %" PRIu32 ": the stride is from 1 to context - 1",
@@ -215,12 +253,13 @@ static carat_status check(const carat_eval *e, const char *suite, carat_err *err
     return CARAT_OK;
 }
 
-carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_windows *out, carat_err *err)
+carat_status carat_windows_open(const carat_eval *e, const char *suite, bool logits, carat_windows *out,
+                                carat_err *err)
 {
     const char *data = e->data ? e->data : "sample:texts";
-    *out = (carat_windows){0};
+    *out = (carat_windows){.pieces = !e->model->tokenizer};
     reading r = {.e = e, .out = out};
-    carat_status st = check(e, suite, err);
+    carat_status st = check(e, suite, logits, err);
     if (st)
         return st;
     st = carat_is_dir(data) ? carat_each_entry(data, read_entry, &r, err) : read_file(&r, data, err);

@@ -6,7 +6,10 @@
  *
  * Data are a text file; a table with a "text" or "messages" in each row, and maybe a "category"; or a directory of such, where the name of
  * a file is the category of what has none. No window reaches from one text into the next. Without data: sample:texts, own texts in prose,
- * code, other scripts than Latin, calls of tools, and a long document. */
+ * code, other scripts than Latin, calls of tools, and a long document.
+ *
+ * Where there is no tokenizer and the backend scores texts (an endpoint), windows are pieces of text of at most 3 bytes a token of the
+ * context, cut behind the last line break, else blank, of their second half; each is scored alone. Conversations then are refused. */
 #ifndef CARAT_EVAL_WINDOWS_H
 #define CARAT_EVAL_WINDOWS_H
 
@@ -14,8 +17,9 @@
 #include "runtime/base/mem.h"
 
 typedef struct carat_window {
-    const int32_t *ids;
-    size_t n;             /* ids in the window */
+    const int32_t *ids;   /* NULL: a piece of text, which the backend cuts into tokens */
+    const char *text;     /* the piece; NULL: ids */
+    size_t n;             /* ids in the window; of a piece its bytes */
     size_t from;          /* first scored one, >= 1 */
     const char *category; /* of the text; NULL: none */
 } carat_window;
@@ -23,11 +27,14 @@ typedef struct carat_window {
 typedef struct carat_windows {
     carat_window *window;
     size_t n, cap;
-    bool chat; /* at least one is a conversation */
+    bool chat;   /* at least one is a conversation */
+    bool pieces; /* windows are pieces of text */
     carat_arena arena;
 } carat_windows;
 
-carat_status carat_windows_open(const carat_eval *e, const char *suite, carat_windows *out, carat_err *err);
+/* logits: the suite needs carat_backend.score, not nll alone. */
+carat_status carat_windows_open(const carat_eval *e, const char *suite, bool logits, carat_windows *out,
+                                carat_err *err);
 void carat_windows_close(carat_windows *w);
 /* Writes "groups" of a record, if the window's text has a category. */
 void carat_window_groups(const carat_window *one, carat_jw *w);

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "eval/backends/openai_reply.h"
+#include "runtime/base/file.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/util.h"
 
@@ -231,6 +233,36 @@ carat_status carat_oai_body(const carat_oai *o, const carat_question *q, carat_s
     return carat_str_check(out, err);
 }
 
+carat_status carat_oai_score_body(const carat_oai *o, const char *text, const int32_t *ids, size_t n,
+                                  carat_str *out, carat_err *err)
+{
+    carat_str_clear(out);
+    carat_jw w = carat_jw_begin(out);
+    carat_jw_open(&w, '{');
+    carat_jw_put_text(&w, "model", o->model);
+    if (key(o, &w, "max_tokens"))
+        carat_jw_u64(&w, 1); /* none is refused by many */
+    if (key(o, &w, "temperature"))
+        carat_jw_u64(&w, 0);
+    carat_jw_put_bool(&w, "echo", true);
+    carat_jw_put_u64(&w, "logprobs", 1);
+    carat_jw_key(&w, "prompt");
+    if (text)
+        carat_jw_text(&w, text);
+    else
+        carat_jw_open(&w, '[');
+    for (size_t i = 0; !text && i < n; i++)
+        carat_jw_i64(&w, ids[i]);
+    if (!text)
+        carat_jw_close(&w);
+    carat_jw_close(&w);
+    if (!out->failed && *o->extra) {
+        out->len--;
+        carat_str_printf(out, ",%s}", o->extra);
+    }
+    return carat_str_check(out, err);
+}
+
 /* ---- extra members ------------------------------------------------------------------------------------------- */
 
 /* What stands between the braces of an object's text. */
@@ -268,7 +300,8 @@ static carat_status take_template_extra(carat_oai *o, carat_err *err)
 
 static carat_status take_extra(carat_oai *o, const char *text, carat_err *err)
 {
-    static const char *const ours[] = {"model", "messages", "prompt", "stream", "n", "reasoning"};
+    static const char *const ours[] = {"model", "messages", "prompt",   "stream",
+                                       "n",     "echo",     "logprobs", "reasoning"};
     carat_str rest = CARAT_STR_INIT;
     carat_status st = carat_json_parse(text, strlen(text), &o->extra_tree, err);
     if (st)
@@ -307,6 +340,10 @@ static carat_status pin(void *self, carat_jw *w, carat_err *err)
     carat_jw_put_text(w, "protocol", "openai");
     carat_jw_put_text(w, "endpoint", o->url);
     carat_jw_put_text(w, "endpoint_model", o->model);
+    if (o->served.len)
+        carat_jw_put_text(w, "endpoint_serves", o->served.data);
+    if (o->tokenizer)
+        carat_jw_put_text(w, "tokenizer_sha256", o->tokenizer_sha256);
     carat_jw_put_text(w, "thinking_member", thinking[o->thinking]);
     if (*o->extra || *o->template_extra) {
         carat_jw_put_text(w, "extra_body", o->extra);
@@ -320,12 +357,12 @@ static void close_openai(void *self)
     carat_oai *o = self;
     if (o->key)
         memset(o->key, 0, strlen(o->key));
-    char *texts[] = {o->url, o->url_chat, o->url_plain,      o->model,
-                     o->key, o->extra,    o->template_extra, o->tokenizer_path};
+    char *texts[] = {o->url, o->url_chat, o->url_plain, o->model, o->key, o->extra, o->template_extra};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     carat_json_free(o->extra_tree);
     carat_tokenizer_close(o->tokenizer);
+    carat_str_free(&o->served);
     carat_free(o);
 }
 
@@ -352,73 +389,19 @@ static carat_status take_url(carat_oai *o, const char *url, carat_err *err)
                : carat_fail(err, CARAT_ENOMEM, "out of memory for an address");
 }
 
-/* ---- is anybody there? --------------------------------------------------------------------------------------- */
-
-typedef struct greeting {
-    bool done;
-    int status;
-    carat_http_trouble trouble;
-    carat_str said;
-} greeting;
-
-static bool greeted_data(void *ctx, const char *bytes, size_t n)
+static carat_status take_tokenizer(carat_oai *o, const char *path, carat_err *err)
 {
-    greeting *g = ctx;
-    carat_str_add(&g->said, bytes, n);
-    return !g->said.failed;
-}
-
-static void greeted(void *ctx, const carat_http_end *e)
-{
-    greeting *g = ctx;
-    g->done = true;
-    g->status = e->head->status;
-    g->trouble = e->trouble;
-    if (e->trouble) {
-        carat_str_clear(&g->said);
-        carat_str_puts(&g->said, e->text);
-    }
-}
-
-/* Only what makes every question vain is an error: nobody there, a wrong certificate, a refused key. Servers need not know /models. */
-static carat_status greet(const carat_oai *o, carat_err *err)
-{
-    carat_http *h;
-    carat_str url = CARAT_STR_INIT, words = CARAT_STR_INIT;
-    greeting g = {.said = CARAT_STR_INIT};
-    carat_http_request r = {.token = o->key,
-                            .limit = {o->limit.connect, 20, 20, 30},
-                            .max_bytes = 16 << 20,
-                            .ctx = &g,
-                            .data = greeted_data,
-                            .done = greeted};
-    carat_str_printf(&url, "%s/models", o->url);
-    r.url = url.data;
-    carat_status st = carat_http_open(&h, err);
-    if (st)
-        goto out;
-    if (!(st = carat_str_check(&url, err)))
-        st = carat_http_send(h, &r, err);
-    while (!st && !g.done)
-        st = carat_http_wait(h, 10, err);
-    carat_http_close(h);
-    if (st)
-        goto out;
-    bool refused = !g.trouble && (g.status == 401 || g.status == 403);
-    bool nobody = g.trouble && !g.status && carat_starts(g.said.data, "no connection");
-    if (refused)
-        carat_oai_error(g.said.data, g.said.len, &words);
-    carat_oai_hide(o, &words);
-    if (refused)
-        st = carat_fail(err, CARAT_EIO, "%s: HTTP %d: %s; %s", o->url, g.status, words.data,
-                        o->key ? "the key was read from CARAT_API_KEY or OPENAI_API_KEY"
-                               : "no key: neither CARAT_API_KEY nor OPENAI_API_KEY is set");
-    else if (nobody || g.trouble == CARAT_HTTP_VAIN)
-        st = carat_fail(err, CARAT_EIO, "%s: %s", o->url, g.said.data);
-out:
-    carat_str_free(&url);
-    carat_str_free(&words);
-    carat_str_free(&g.said);
+    carat_str file = CARAT_STR_INIT;
+    if (!path)
+        return CARAT_OK;
+    if (carat_is_dir(path))
+        carat_path_join(&file, path, "tokenizer.json");
+    else
+        carat_str_puts(&file, path);
+    carat_status st = carat_str_check(&file, err);
+    if (!st && !(st = carat_tokenizer_open(file.data, &o->tokenizer, err)))
+        st = carat_sha256_file(file.data, o->tokenizer_sha256, err);
+    carat_str_free(&file);
     return st;
 }
 
@@ -427,6 +410,7 @@ carat_status carat_backend_openai(const carat_openai_options *options, carat_bac
     carat_oai *o = carat_alloc(1, sizeof *o, err);
     if (!o)
         return CARAT_ENOMEM;
+    o->served = (carat_str)CARAT_STR_INIT;
     o->stream = true;
     o->limit_name = "max_tokens";
     o->limit = (carat_http_limits){10, 600, 120, 7200};
@@ -443,13 +427,21 @@ carat_status carat_backend_openai(const carat_openai_options *options, carat_bac
     if (!st && !(o->model = strdup(options->model)))
         st = carat_fail(err, CARAT_ENOMEM, "out of memory for a name");
     if (st || (st = take_url(o, options->url, err)) || (st = read_key(o, err)) ||
-        (st = take_extra(o, options->extra_body ? options->extra_body : "{}", err)) || (st = greet(o, err))) {
+        (st = take_extra(o, options->extra_body ? options->extra_body : "{}", err)) ||
+        (st = take_tokenizer(o, options->tokenizer, err)) || (st = carat_oai_greet(o, err))) {
         close_openai(o);
         return st;
     }
     if (!o->stream)
         o->limit.first = 0; /* nothing comes before all of it is there */
-    *out = (carat_backend){
-        .self = o, .bos = -1, .ask = carat_oai_ask, .describe = describe, .pin = pin, .close = close_openai};
+    *out = (carat_backend){.self = o,
+                           .bos = o->tokenizer ? carat_tokenizer_id(o->tokenizer, "<bos>") : -1,
+                           .tokenizer = o->tokenizer,
+                           .nll = o->tokenizer ? carat_oai_nll : NULL,
+                           .nll_text = carat_oai_nll_text,
+                           .ask = carat_oai_ask,
+                           .describe = describe,
+                           .pin = pin,
+                           .close = close_openai};
     return CARAT_OK;
 }

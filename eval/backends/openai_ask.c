@@ -96,7 +96,7 @@ static void ends(call *c, outcome how, const char *why)
         carat_str_puts(&c->why, why);
 }
 
-static bool passes(int status)
+bool carat_oai_passes(int status)
 {
     return status == 408 || status == 409 || status == 425 || status == 429 ||
            (status >= 500 && status != 501 && status != 505);
@@ -107,7 +107,7 @@ static void refused(call *c, const carat_http_head *h)
 {
     carat_str said = CARAT_STR_INIT;
     carat_oai_error(c->page.data, c->page.len, &said);
-    ends(c, passes(h->status) ? AGAIN : IN_VAIN, NULL);
+    ends(c, carat_oai_passes(h->status) ? AGAIN : IN_VAIN, NULL);
     if (h->status == 404)
         carat_str_printf(&c->why, "%s: ", c->q.prompt ? c->home->o->url_plain : c->home->o->url_chat);
     carat_str_printf(&c->why, "HTTP %d", h->status);
@@ -133,7 +133,7 @@ static void weigh(call *c)
         return;
     }
     if (r->error.len) {
-        ends(c, r->code && !passes(r->code) ? IN_VAIN : AGAIN, "the reply is an error: ");
+        ends(c, r->code && !carat_oai_passes(r->code) ? IN_VAIN : AGAIN, "the reply is an error: ");
         carat_str_puts(&c->why, r->error.data);
     } else if (!r->finish[0])
         ends(c, AGAIN,

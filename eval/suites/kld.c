@@ -68,7 +68,7 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
         return CARAT_ENOMEM;
     k->e = e;
     uint64_t hash = 0, rows = 0;
-    carat_status st = carat_windows_open(e, "kld", &k->windows, err);
+    carat_status st = carat_windows_open(e, "kld", true, &k->windows, err);
     if (st)
         goto fail;
     k->first_row = carat_alloc(k->windows.n, sizeof *k->first_row, err);

@@ -1,7 +1,8 @@
 /* Perplexity of a text, or of the replies of conversations.                        SPDX-License-Identifier: Apache-2.0
  *
  * nll(token) = log sum exp(logits) - logits[token], in nats, f64. perplexity = exp(mean nll); bits_per_byte = total nll / ln 2 /
- * bytes of the scored text, which does not depend on the tokenizer. Windows and BOS: windows.h. */
+ * bytes of the scored text, which does not depend on the tokenizer. Windows and BOS: windows.h. Over an endpoint the numbers are the
+ * server's. */
 #include <math.h>
 #include <stdio.h>
 
@@ -27,7 +28,7 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
     if (!p)
         return CARAT_ENOMEM;
     p->e = e;
-    carat_status st = carat_windows_open(e, "perplexity", &p->windows, err);
+    carat_status st = carat_windows_open(e, "perplexity", false, &p->windows, err);
     if (!st && !(p->nll = carat_alloc((size_t)e->context + 1, sizeof *p->nll, err)))
         st = CARAT_ENOMEM;
     if (st) {
@@ -42,7 +43,17 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
 static size_t size_of(const void *state, size_t i)
 {
     const carat_window *w = &((const perplexity *)state)->windows.window[i];
-    return w->n - w->from;
+    return w->text ? w->n / 4 + 1 : w->n - w->from;
+}
+
+static void put_losses(carat_jw *w, uint64_t bytes, const double *nll, size_t n)
+{
+    carat_jw_put_u64(w, "bytes", bytes);
+    carat_jw_key(w, "nll");
+    carat_jw_open(w, '[');
+    for (size_t k = 0; k < n; k++)
+        carat_jw_f64(w, nll[k]);
+    carat_jw_close(w);
 }
 
 static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
@@ -51,16 +62,30 @@ static carat_status item(void *state, size_t i, carat_jw *w, carat_err *err)
     uint64_t bytes;
     const carat_window *at = &p->windows.window[i];
     carat_backend *b = p->e->model;
-    carat_status st = b->nll(b->self, at->ids, at->n, at->from, p->nll, err);
-    if (st || (st = carat_window_bytes(p->e, at, &bytes, err)))
-        return st;
+    carat_text_nll told;
+    carat_status st;
     carat_window_groups(at, w);
-    carat_jw_put_u64(w, "bytes", bytes);
-    carat_jw_key(w, "nll");
-    carat_jw_open(w, '[');
-    for (size_t k = at->from; k < at->n; k++)
-        carat_jw_f64(w, p->nll[k]);
-    carat_jw_close(w);
+    if (at->text) {
+        if (!(st = b->nll_text(b->self, at->text, &told, err))) {
+            put_losses(w, told.bytes, told.nll, told.n);
+            carat_free(told.nll);
+        }
+        return st;
+    }
+    if ((st = b->nll(b->self, at->ids, at->n, at->from, p->nll, err)) ||
+        (st = carat_window_bytes(p->e, at, &bytes, err)))
+        return st;
+    put_losses(w, bytes, p->nll + at->from, at->n - at->from);
+    return CARAT_OK;
+}
+
+static carat_status pin(const void *state, carat_jw *w, carat_err *err)
+{
+    const perplexity *p = state;
+    (void)err;
+    if (p->windows.pieces)
+        carat_jw_put_text(w, "windows",
+                          "pieces of text, 3 bytes a token of the context; the server's tokens");
     return CARAT_OK;
 }
 
@@ -103,12 +128,15 @@ static carat_status report(void *state, const carat_json *const *results, size_t
                                            {bppl, bppl * byte.error, exp(byte.low), exp(byte.high), nll.n}};
     if (!p)
         return CARAT_OK; /* the notes of the shards say it */
-    snprintf(out->note, sizeof out->note, "%s; errors and intervals over clusters of %d tokens",
-             p->windows.chat ? "loss on the last reply of each conversation, its <turn|> included"
-             : p->e->model->bos >= 0
-                 ? "BOS opens every window and is not scored; every text token is scored once"
-                 : "no BOS; the first token of the text is not scored",
-             CARAT_CLUSTER_TOKENS);
+    snprintf(
+        out->note, sizeof out->note, "%s; errors and intervals over clusters of %d tokens",
+        p->windows.pieces ? "pieces of text scored one by one: tokens, and BOS if any, are the server's, and "
+                            "bytes are those of "
+                            "the text they stand for; --tokenizer would make the windows of a local model"
+        : p->windows.chat ? "loss on the last reply of each conversation, its <turn|> included"
+        : p->e->model->bos >= 0 ? "BOS opens every window and is not scored; every text token is scored once"
+                                : "no BOS; the first token of the text is not scored",
+        CARAT_CLUSTER_TOKENS);
     return CARAT_OK;
 }
 
@@ -117,6 +145,7 @@ const carat_suite carat_suite_perplexity = {
     .summary = "how well the model predicts a text (or replies): per token and per byte",
     .open = open_suite,
     .size = size_of,
+    .pin = pin,
     .item = item,
     .report = report,
     .close = close_suite,

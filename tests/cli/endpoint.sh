@@ -25,7 +25,7 @@ ask() {
 clean() { sed -e "s|127.0.0.1:$(cat s.port)|HOST|g"; }
 told() { $stub --tell "$@" | clean; }
 
-start s --key "$CARAT_API_KEY" --log log
+start s --key "$CARAT_API_KEY" --log log --root google/gemma
 U=http://127.0.0.1:$(cat s.port)
 
 echo "-- the same prompts as here, and the same answers"
@@ -122,8 +122,54 @@ for bad in '{"messages": []}' '[1]' '{"a": 1' '{"chat_template_kwargs": {"enable
 for bad in tries=0 tries=x stream=maybe speed=1 tries; do ask bad "$U/v1" --set $bad; cat bad.err bad.exit; done
 for bad in ftp://x/v1 file:///etc/passwd http://me:secret@127.0.0.1/v1 'http://127.0.0.1/v1?key=1' http://; do ask bad "$bad"; cat bad.err bad.exit; done
 
-echo "-- what an endpoint is not asked for"
-c=0; $CARAT eval --endpoint "$U/v1" --model stub --suite perplexity --data perplexity="$ROOT/datasets/demo/heldout.txt" -q 2>&1 || c=$?; echo "exit $c"
+echo "-- a server that moved goes on; another model does not"
+ask moved "$U/do/500,every=2/v1" && told moved
+ask moved "$U/v1" && told moved
+start n --key "$CARAT_API_KEY"
+sed -i 1d moved/items.jsonl
+N=http://127.0.0.1:$(cat n.port)
+c=0; env CARAT_API_KEY="$CARAT_API_KEY" "$CARAT" eval --endpoint "$N/v1" --model stub --suite mmlu-pro --limit 4 -o moved 2>&1 >/dev/null | grep -v item || c=$?; echo "exit $c"
+python3 -c 'import json; h = json.load(open("moved/header.json")); print(h["endpoint"], *h["endpoints_later"])' | clean | sed "s|$N|OTHER|"
+start o --key "$CARAT_API_KEY" --root google/gemma-int4
+ask moved "http://127.0.0.1:$(cat o.port)/v1"; clean <moved.err; cat moved.exit
+c=0; $CARAT eval --endpoint "$U/v1" --model other --suite mmlu-pro --limit 4 -q -o moved 2>&1 || c=$?; echo "exit $c"
+
+echo "-- perplexity: the losses of the local model, token by token; without a tokenizer those of pieces of text"
+unset CARAT_API_KEY
+head -c 901 "$ROOT/datasets/demo/heldout.txt" >text
+printf 'e\314\201 \346\274\242\345\255\227 \360\237\216\211\n' >>text
+losses() { out=$1; shift; $CARAT eval -c 128 "$@" --suite perplexity --data perplexity=text -q -o "$out" >/dev/null; }
+losses p-here "$model" -t 1
+losses p-there --endpoint "$M" --model stub --tokenizer "$model"
+losses p-file --endpoint "$M" --model stub --tokenizer "$model/tokenizer.json" --set stream=off
+losses p-text --endpoint "$M" --model stub
+losses p-small --endpoint "$M" --model stub --context 32 --extra-body '{"user": "me"}'
+python3 - <<'PY'
+import json, os
+def read(run):
+    items = [json.loads(x) for x in open(run + "/items.jsonl")]
+    return [x for r in items for x in r["nll"]], sum(r["bytes"] for r in items), len(items)
+here, size, n = read("p-here")
+for run in ("p-there", "p-file", "p-text", "p-small"):
+    nll, bytes_, items = read(run)
+    far = max(abs(a - b) for a, b in zip(here, nll)) if items == n else None
+    print(run, items, "items; tokens as here:", len(nll) == len(here), "bytes:", bytes_ == size == os.path.getsize("text"), "equal:", far is not None and far < 1e-6)
+print(*{k for k, v in json.load(open("p-text/header.json"))["suite"]["perplexity"]["protocol"].items()})
+sent = [json.loads(x)["body"] for x in open("mlog")]
+print(*[{k: v for k, v in b.items() if k != "prompt"} for b in sent if b.get("echo")][-1:], max(len(b["prompt"].encode()) for b in sent if b.get("user")))
+PY
+echo "-- and what does not give them is told so"
+for k in no-echo 404 500 die half positive holes miscounted; do
+    c=0; $CARAT eval --endpoint "${M%/v1}/do/$k/v1" --model stub --suite perplexity --data perplexity=text -q --set tries=2 --set backoff=0.05 >o 2>&1 || c=$?
+    sed "s|${M%/v1}|URL|" o; echo "exit $c"
+done
+c=0; $CARAT eval --endpoint "${M%/v1}/do/strange/v1" --model stub --tokenizer "$model" --suite perplexity --data perplexity=text -q >o 2>&1 || c=$?; sed "s|${M%/v1}|URL|" o; echo "exit $c"
+losses p-again --endpoint "${M%/v1}/do/503:1/v1" --model stub --set backoff=0.05 && cmp p-again/items.jsonl p-text/items.jsonl && echo "tried again"
+echo '{"messages": [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]}' >chat.jsonl
+for more in "--data perplexity=chat.jsonl" "--stride 5" "--suite kld --reference $model" "--tokenizer nowhere"; do
+    c=0; $CARAT eval --endpoint "$M" --model stub --suite perplexity -q $more >o 2>&1 || c=$?; cat o; echo "exit $c"
+done
+export CARAT_API_KEY=sk-loopback-0123456789abcdef
 
 echo "-- certificates are looked at"
 start tls --key "$CARAT_API_KEY" --certificate "$ROOT/tests/support/loopback.pem"

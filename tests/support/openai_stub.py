@@ -2,7 +2,7 @@
 """A server of OpenAI's protocol on loopback that answers alike every time, and misbehaves on command.
                                                                             SPDX-License-Identifier: Apache-2.0
 usage: openai_stub.py --port-file F [--log F] [--key K] [--carat BIN --model DIR] [--fault KIND[:TIMES]]... [--every N]
-                      [--reply TEXT] [--certificate F] [--delay S]
+                      [--reply TEXT] [--certificate F] [--delay S] [--root NAME]
       openai_stub.py --tell RUN...      a line on what each run made of it, with the exit code in RUN.exit
 
 Replies: --reply, or with --carat and --model what that model writes (greedy, f32), else a letter drawn by a hash of what was asked.
@@ -13,16 +13,19 @@ An address may say the same: http://127.0.0.1:PORT/do/KIND[:TIMES],KIND,every=N/
 Kinds: NNN (a status), NNN-now, NNN-later, NNN-date, NNN-ages (Retry-After of 0, 1 s, a date in 1 s, a day), and the functions below.
 """
 import argparse
+import array
 import email.utils
 import hashlib
 import http.server
 import json
+import math
 import os
 import socket
 import ssl
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -69,6 +72,28 @@ class Brain:
             for stop in body.get("stop", []):
                 content = content.split(stop)[0]
         return thought, content, made["finish"], len(ids), len(made["ids"])
+
+    def losses(self, body):
+        """`echo` with `logprobs`, as vLLM answers: -> (tokens, log-probabilities), one more of each than the prompt has."""
+        carat, model, prompt = self.opt.carat, self.opt.model, body["prompt"]
+        ids = prompt if isinstance(prompt, list) else json.loads(run([carat, "text", "encode", model, "--add-bos"], prompt))
+        with tempfile.TemporaryDirectory() as work:
+            path = os.path.join(work, "x.safetensors")
+            subprocess.run([carat, "logits", model, "--ids", ",".join(map(str, ids)), "-o", path, "-q", "-t", "1"], check=True, capture_output=True)
+            with open(path, "rb") as f:
+                head = json.loads(f.read(int.from_bytes(f.read(8), "little")))["logits"]
+                at = f.tell() + head["data_offsets"][0]
+                f.seek(at)
+                rows = array.array("f", f.read(head["data_offsets"][1] - head["data_offsets"][0]))
+        vocab, logprobs = head["shape"][1], [None]
+        for k in range(len(ids)):
+            row = rows[k * vocab:(k + 1) * vocab]
+            top = max(row)
+            next_id = ids[k + 1] if k + 1 < len(ids) else row.index(top)
+            logprobs.append(row[next_id] - top - math.log(math.fsum(math.exp(x - top) for x in row)))
+        last = row.index(top)
+        tokens = run([carat, "text", "decode", model, "--jsonl"], "".join(f"[{i}]\n" for i in [*ids, last])).splitlines()
+        return [json.loads(t) for t in tokens], logprobs
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -138,7 +163,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.event(b"[DONE]")
         self.ends()
 
+    def echoed(self, tokens, logprobs):
+        text = "".join(tokens)
+        self.whole(200, {"choices": [{"index": 0, "text": text, "finish_reason": "length", "logprobs": {
+            "tokens": tokens, "token_logprobs": logprobs, "top_logprobs": None, "text_offset": None}}],
+            "usage": {"prompt_tokens": len(tokens) - 1, "completion_tokens": 1}})
+
     # ---- misbehaviour
+
+    def no_echo(self):
+        """As llama.cpp's server says it."""
+        self.whole(400, {"error": {"code": 400, "message": "Only no echo is supported", "type": "invalid_request_error"}})
+
+    def positive(self):
+        self.echoed(["a", "b", "c"], [None, 0.5, -1])
+
+    def holes(self):
+        self.echoed(["a", "b", "c"], [None, None, -1])
+
+    def miscounted(self):
+        self.echoed(["a", "b", "c"], [None, -1])
+
+    def strange(self):
+        """A server whose tokens are another model's."""
+        n = len(self.body["prompt"])
+        self.echoed(["zq"] * (n + 1), [None] + [-1.5] * n)
 
     def die(self):
         self.drop()
@@ -340,7 +389,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.server.opt.key and self.headers.get("Authorization") != f"Bearer {self.server.opt.key}":
             return self.whole(401, {"error": {"message": "no such key"}})
-        self.whole(200, {"object": "list", "data": [{"id": "stub"}]}) if self.path.endswith("/models") else self.whole(404, {})
+        self.whole(200, {"object": "list", "data": [{"id": "stub", **({"root": self.server.opt.root} if self.server.opt.root else {})}]}) if self.path.endswith("/models") else self.whole(404, {})
 
     def do_POST(self):
         self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -359,7 +408,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(self.server.opt.delay)
             if kind and kind[:1].isdigit():
                 return self.status(kind)
-            self.answer = self.server.brain(self.path, self.body)
+            if self.body.get("echo") and self.server.opt.carat and not kind:
+                return self.echoed(*self.server.brain.losses(self.body))
+            if not self.body.get("echo"):
+                self.answer = self.server.brain(self.path, self.body)
             getattr(self, kind.replace("-", "_"))() if kind else self.say(*self.answer[:3])
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
@@ -394,6 +446,7 @@ def main():
     p.add_argument("--every", type=int, default=1)
     p.add_argument("--reply")
     p.add_argument("--certificate")
+    p.add_argument("--root", help="what /models says the checkpoint is")
     p.add_argument("--delay", type=float, default=0)
     opt = p.parse_args()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
