@@ -175,8 +175,8 @@ carat_status carat_pipeline_run(const carat_pipeline *p, carat_err *err)
     uint64_t price = carat_pipeline_price(p);
     if (price > p->memory)
         return carat_fail(err, CARAT_ENOMEM,
-                          "needs %" PRIu64 " MiB of memory, --memory allows %" PRIu64 " MiB%s",
-                          (price >> 20) + 1, p->memory >> 20,
+                          "needs %" PRIu64 " KiB of memory, --memory allows %" PRIu64 " KiB%s",
+                          (price + 1023) >> 10, p->memory >> 10,
                           carat_team_size(p->team) > 1 ? "; fewer threads need less" : "");
     run r = {.p = p, .env = env_of(p), .hash = {.store = p->store, .out = p->sha256}};
     r.task = carat_alloc(MAX_TASKS, sizeof *r.task, err);

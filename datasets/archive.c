@@ -5,8 +5,10 @@
 #include <archive_entry.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "datasets/sample.h"
+#include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 
 struct carat_stream_in {
@@ -26,6 +28,12 @@ static carat_status refuse(const carat_stream_in *s, carat_err *err)
 carat_status carat_stream_in_open(const char *path, carat_stream_in **out, carat_err *err)
 {
     size_t len = strlen(path);
+    const carat_sample_file *sample = carat_sample_find(path);
+    bool named = !sample && strcmp(path, "-") != 0;
+    if (named && access(path, R_OK) != 0)
+        return carat_fail_errno(err, "%s", path);
+    if (named && carat_is_dir(path))
+        return carat_fail(err, CARAT_EIO, "%s: is a directory", path);
     carat_stream_in *s = carat_alloc(sizeof *s + len + 1, 1, err);
     if (!s)
         return CARAT_ENOMEM;
@@ -39,9 +47,8 @@ carat_status carat_stream_in_open(const char *path, carat_stream_in **out, carat
     archive_read_support_format_raw(s->archive);
     archive_read_support_format_empty(s->archive);
     struct archive_entry *entry;
-    const carat_sample_file *sample = carat_sample_find(path);
     int st = sample ? archive_read_open_memory(s->archive, sample->data, sample->len)
-                    : archive_read_open_filename(s->archive, strcmp(path, "-") != 0 ? path : NULL, 1 << 16);
+                    : archive_read_open_filename(s->archive, named ? path : NULL, 1 << 16);
     if (st == ARCHIVE_OK)
         st = archive_read_next_header(s->archive, &entry);
     if (st != ARCHIVE_OK && st != ARCHIVE_EOF) {

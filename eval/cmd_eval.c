@@ -11,6 +11,7 @@
 #include "eval/method.h"
 #include "eval/summary.h"
 #include "runtime/base/cmd.h"
+#include "runtime/base/file.h"
 
 struct args {
     carat_common common;
@@ -24,7 +25,7 @@ struct args {
 
 enum { MAX_SUITES = 16, WINDOW = 512, EXIT_UNMEASURED = 5 };
 
-static const struct args defaults = {.temperature = -1};
+static const struct args defaults = {.temperature = CARAT_NUM_UNSET};
 
 /* One invocation. */
 struct job {
@@ -51,7 +52,7 @@ static carat_status pick_suites(struct job *j, carat_err *err)
         size_t len = strcspn(p, ",");
         const carat_suite *s = carat_suite_named(p, len);
         if (!s)
-            return carat_fail(err, CARAT_EUSAGE, "unknown suite %.*s; `carat list suites` names them",
+            return carat_fail(err, CARAT_EUSAGE, "unknown suite '%.*s'; `carat list suites` names them",
                               (int)len, p);
         for (size_t i = 0; i < j->n_suites; i++)
             if (j->suite[i] == s)
@@ -174,7 +175,7 @@ static carat_status check_numbers(const struct args *a, carat_err *err)
                           1 << 24);
     if (a->samples < 0 || a->samples > 10000)
         return carat_fail(err, CARAT_EUSAGE, "--samples %" PRId64 ": from 1 to 10000", a->samples);
-    if (a->temperature != -1 && !(a->temperature >= 0 && a->temperature <= 100))
+    if (a->temperature != CARAT_NUM_UNSET && !(a->temperature >= 0 && a->temperature <= 100))
         return carat_fail(err, CARAT_EUSAGE, "--temperature %g: from 0 to 100", a->temperature);
     return CARAT_OK;
 }
@@ -195,6 +196,8 @@ static carat_status check_args(const struct args *a, carat_err *err)
         return carat_fail(err, CARAT_EUSAGE, "--shard needs -o RUN: `carat merge` reads it from there");
     if (a->regrade && !a->out)
         return carat_fail(err, CARAT_EUSAGE, "--regrade needs -o RUN: the replies are there");
+    if (a->regrade && !carat_is_dir(a->out))
+        return carat_fail(err, CARAT_EUSAGE, "%s: no run whose replies could be marked anew", a->out);
     carat_status st = check_source(a, err);
     return st ? st : check_numbers(a, err);
 }
@@ -273,6 +276,9 @@ static carat_status open_suites(struct job *j, carat_err *err)
                               s->name);
         if (!(st = s->open(&j->eval[i], &j->state[i], &j->items[i], err)))
             j->n_open++;
+        if (!st && !j->items[i])
+            st = carat_fail(err, CARAT_EFORMAT, "%s: nothing to measure: no item of %s was asked for",
+                            s->name, j->eval[i].data ? j->eval[i].data : "its sample");
     }
     return st;
 }
@@ -474,7 +480,7 @@ static const carat_opt options[] = {
     {"tokenizer", 0, CARAT_OPT_TEXT, AT(tokenizer), "PATH",
      "endpoint: the model's tokenizer.json or its folder, to count tokens here as well"},
     {"extra-body", 0, CARAT_OPT_TEXT, AT(extra_body), "JSON", "endpoint: members for every request"},
-    {"set", 0, CARAT_OPT_LIST, AT(setting), "NAME=VALUE", "endpoint: a setting (below)"},
+    {"set", 0, CARAT_OPT_LIST, AT(setting), "NAME=VALUE", "endpoint: a setting (above)"},
     {"parallel", 0, CARAT_OPT_INT, AT(parallel), "N",
      "questions at a time (default: what suits the backend; here at most 32)"},
     {"no-prefix-reuse", 0, CARAT_OPT_FLAG, AT(no_prefix_reuse), NULL,

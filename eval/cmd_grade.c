@@ -42,15 +42,13 @@ struct job {
 /* Reads the next line; *more is false at the end of the file. */
 static carat_status next_line(struct job *j, carat_str *line, bool *more, carat_err *err)
 {
-    char piece[1 << 14];
+    int c = 0;
     carat_str_clear(line);
-    while (fgets(piece, sizeof piece, j->in)) {
-        carat_str_puts(line, piece);
+    while (c != '\n' && (c = getc(j->in)) != EOF) { /* byte by byte: a NUL may be among them */
+        carat_str_putc(line, (char)c);
         if (line->len > MAX_LINE)
             return carat_fail(err, CARAT_EFORMAT, "%s: line %zu is longer than %d bytes", j->path,
                               j->line + 1, MAX_LINE);
-        if (line->len && line->data[line->len - 1] == '\n')
-            break;
     }
     if (ferror(j->in))
         return carat_fail_errno(err, "%s", j->path);

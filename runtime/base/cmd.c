@@ -184,7 +184,7 @@ static bool read_int(const char *text, int64_t *out)
     char *end;
     errno = 0;
     long long v = strtoll(text, &end, 10);
-    if (errno || end == text || *end || !strchr("+-0123456789", *text))
+    if (errno || end == text || *end || !strchr("+-0123456789", *text) || v == CARAT_INT_UNSET)
         return false;
     *out = v;
     return true;
@@ -220,6 +220,8 @@ static bool read_size(const char *text, uint64_t *out)
 
 static carat_status bad_value(parser *p, const carat_opt *o, const char *value, const char *want)
 {
+    if (*value && strspn(value, "0123456789") == strlen(value))
+        return carat_fail(p->err, CARAT_EUSAGE, "option --%s: %s is too large", o->name, value);
     return carat_fail(p->err, CARAT_EUSAGE, "option --%s: \"%s\" is not %s", o->name, value, want);
 }
 
@@ -325,8 +327,8 @@ static carat_status check_counts(parser *p)
 {
     const carat_cmd *c = p->cmd;
     if (p->npos < c->npos_min)
-        return carat_fail(p->err, CARAT_EUSAGE, "%s: %zu arguments, needs %zu; usage: carat %s %s", c->name,
-                          p->npos, c->npos_min, c->name, c->usage);
+        return carat_fail(p->err, CARAT_EUSAGE, "%s needs %zu argument%s, got %zu; usage: carat %s %s",
+                          c->name, c->npos_min, c->npos_min == 1 ? "" : "s", p->npos, c->name, c->usage);
     if (p->npos > c->npos_max)
         return carat_fail(p->err, CARAT_EUSAGE, "%s: \"%s\" is one argument too many; usage: carat %s %s",
                           c->name, p->pos[c->npos_max], c->name, c->usage);

@@ -5,6 +5,8 @@
 #ifndef CARAT_BASE_CMD_H
 #define CARAT_BASE_CMD_H
 
+#include <math.h>
+
 #include "runtime/base/err.h"
 #include "runtime/base/util.h"
 
@@ -16,6 +18,10 @@ typedef enum carat_opt_kind {
     CARAT_OPT_SIZE, /* uint64_t: 512M, 2G, 1024 */
     CARAT_OPT_LIST  /* carat_opt_list: may be given many times */
 } carat_opt_kind;
+
+/* In `defaults`, what tells that an option was not given where every other number may be meant: no command line can say them. */
+#define CARAT_INT_UNSET INT64_MIN
+#define CARAT_NUM_UNSET (-HUGE_VAL)
 
 typedef struct carat_opt_list {
     const char *item[64];

@@ -174,6 +174,8 @@ carat_status carat_output_check(const char *path, const char *marker, bool force
     carat_status st = split(path, &final, &parent, err);
     if (!st && !carat_is_dir(parent.data))
         st = carat_fail(err, CARAT_EIO, "%s: no such directory", parent.data);
+    if (!st && access(parent.data, W_OK | X_OK) != 0)
+        st = carat_fail_errno(err, "%s", parent.data);
     if (!st)
         st = check_kind(final.data, marker, err);
     if (!st && !force && carat_exists(final.data))

@@ -151,7 +151,7 @@ static carat_status write_reply(struct chat *c, const int32_t *ids, size_t n, ca
                                 .sampler = carat_infer_sampler(c->a, c->model),
                                 .step = c->draws,
                                 .draft = c->assistant.draft,
-                                .max_new = (size_t)c->a->max_new,
+                                .max_new = c->a->max_new == CARAT_INT_UNSET ? 0 : (size_t)c->a->max_new,
                                 .stop = c->a->stop.item,
                                 .n_stop = c->a->stop.n,
                                 .reply = on_reply,

@@ -70,37 +70,51 @@ static void print_json(const carat_listing *l)
     carat_str_free(&out);
 }
 
+static void print_text(const carat_listing *l)
+{
+    const char *name, *summary = NULL;
+    int width = 0;
+    for (size_t i = 0; (name = l->item(i, &summary)); i++)
+        width = (int)strlen(name) > width ? (int)strlen(name) : width;
+    for (size_t i = 0; (name = l->item(i, &summary)); i++)
+        printf("%-*s  %s\n", width, name, summary ? summary : "");
+}
+
+static carat_status unknown(const char *what, carat_err *err)
+{
+    carat_nearest near = {.word = what};
+    carat_str known = CARAT_STR_INIT;
+    for (size_t i = 0; i < LISTINGS; i++) {
+        carat_nearest_try(&near, listings[i]->what);
+        carat_str_printf(&known, "%s%s", i ? ", " : "", listings[i]->what);
+    }
+    carat_status st = near.best ? carat_fail(err, CARAT_EUSAGE, "list: nothing called %s; did you mean %s?",
+                                             what, near.best)
+                                : carat_fail(err, CARAT_EUSAGE, "list: nothing called %s; there are %s", what,
+                                             known.data);
+    carat_str_free(&known);
+    return st;
+}
+
 static int run(const void *args, carat_err *err)
 {
     const carat_common *a = args;
-    carat_nearest near = {.word = a->pos[0]};
-    carat_str known = CARAT_STR_INIT;
-    for (size_t i = 0; i < LISTINGS; i++) {
-        const char *name, *summary = NULL;
-        if (strcmp(listings[i]->what, a->pos[0])) {
-            carat_nearest_try(&near, listings[i]->what);
-            carat_str_printf(&known, "%s%s", i ? ", " : "", listings[i]->what);
-            continue;
-        }
-        if (a->json)
-            print_json(listings[i]);
-        for (size_t k = 0; !a->json && (name = listings[i]->item(k, &summary)); k++)
-            printf("%-14s %s\n", name, summary ? summary : "");
-        carat_str_free(&known);
-        return 0;
-    }
-    if (near.best)
-        carat_fail(err, CARAT_EUSAGE, "list: nothing called %s; did you mean %s?", a->pos[0], near.best);
+    size_t i = 0;
+    while (i < LISTINGS && strcmp(listings[i]->what, a->pos[0]))
+        i++;
+    if (i == LISTINGS)
+        return carat_cmd_exit(unknown(a->pos[0], err), err);
+    if (a->json)
+        print_json(listings[i]);
     else
-        carat_fail(err, CARAT_EUSAGE, "list: nothing called %s; there are %s", a->pos[0], known.data);
-    carat_str_free(&known);
-    return carat_cmd_exit(CARAT_EUSAGE, err);
+        print_text(listings[i]);
+    return 0;
 }
 
 const carat_cmd carat_cmd_list = {
     .name = "list",
-    .summary = "what this build offers: schemes, kernels, methods, formats, suites, reports",
-    .usage = "schemes|kernels|methods|formats|suites|graders|reports [options]",
+    .summary = "what this build offers: schemes, kernels, suites, reports, data sets, ...",
+    .usage = "schemes|kernels|methods|formats|suites|graders|reports|datasets|backends [options]",
     .example = "$ carat list kernels",
     .args_size = sizeof(carat_common),
     .npos_min = 1,

@@ -241,7 +241,7 @@ static carat_status open_generation(struct run *r, carat_err *err)
     const struct args *a = r->a;
     const carat_infer *i = &a->infer;
     uint64_t most = carat_model_describe(r->model)->context_max,
-             max_new = i->max_new ? (uint64_t)i->max_new : REPLY;
+             max_new = i->max_new != CARAT_INT_UNSET ? (uint64_t)i->max_new : REPLY;
     uint64_t room = i->context ? (uint64_t)i->context : r->n + max_new;
     carat_status st = carat_infer_session(i, r->model, room > most && !i->context ? most : room, &r->session,
                                           err);

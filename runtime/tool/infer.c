@@ -7,34 +7,39 @@
 static carat_status check_media(const carat_infer *a, carat_err *err)
 {
     const char *what = a->image.n ? "image" : a->audio.n ? "audio" : a->video.n ? "video" : NULL;
-    if (!what && a->budget >= 0)
+    if (!what && a->budget != CARAT_INT_UNSET)
         what = "budget";
     return what ? carat_fail(err, CARAT_ESUPPORT, "--%s: this build reads text only", what) : CARAT_OK;
 }
 
-/* One row a number: what is given must lie in [min, max]; -1 is not given. */
+static double number_of(int64_t v)
+{
+    return v == CARAT_INT_UNSET ? CARAT_NUM_UNSET : (double)v;
+}
+
+/* One row a number: what is given must lie in [min, max]. */
 static carat_status check_ranges(const carat_infer *a, carat_err *err)
 {
     const struct {
         const char *name;
         double value, min, max;
-        bool given;
     } rows[] = {
-        {"--predict", (double)a->max_new, 1, 1 << 20, a->max_new != 0},
-        {"--temperature", a->temperature, 0, 100, a->temperature != -1},
-        {"--top-k", (double)a->top_k, 0, 1 << 20, a->top_k != -1},
-        {"--top-p", a->top_p, 0, 1, a->top_p != -1},
-        {"--min-p", a->min_p, 0, 1, a->min_p != -1},
-        {"--repetition-penalty", a->repetition, 1e-3, 1e3, a->repetition != -1},
-        {"--presence-penalty", a->presence, -100, 100, true},
-        {"--frequency-penalty", a->frequency, -100, 100, true},
-        {"--context", (double)a->context, 1, UINT32_MAX, a->context != 0},
-        {"--batch", (double)a->batch, 1, UINT32_MAX, a->batch != 0},
-        {"--draft-length", (double)a->draft_length, 1, CARAT_DRAFT_MOST, a->draft_length != 0},
+        {"--predict", number_of(a->max_new), 1, 1 << 20},
+        {"--temperature", a->temperature, 0, 100},
+        {"--top-k", number_of(a->top_k), 0, 1 << 20},
+        {"--top-p", a->top_p, 0, 1},
+        {"--min-p", a->min_p, 0, 1},
+        {"--repetition-penalty", a->repetition, 1e-3, 1e3},
+        {"--presence-penalty", a->presence, -100, 100},
+        {"--frequency-penalty", a->frequency, -100, 100},
+        {"--context", (double)a->context, 0, UINT32_MAX},
+        {"--batch", (double)a->batch, 0, UINT32_MAX},
+        {"--draft-length", (double)a->draft_length, 0, CARAT_DRAFT_MOST},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].given && !(rows[i].value >= rows[i].min && rows[i].value <= rows[i].max))
-            return carat_fail(err, CARAT_EUSAGE, "%s %g: from %g to %.10g", rows[i].name, rows[i].value,
+        if (rows[i].value != CARAT_NUM_UNSET &&
+            !(rows[i].value >= rows[i].min && rows[i].value <= rows[i].max))
+            return carat_fail(err, CARAT_EUSAGE, "%s %.12g: from %.12g to %.12g", rows[i].name, rows[i].value,
                               rows[i].min, rows[i].max);
     return CARAT_OK;
 }
@@ -56,11 +61,11 @@ carat_status carat_infer_check(const carat_infer *a, carat_err *err)
 carat_sampler carat_infer_sampler(const carat_infer *a, const carat_model *m)
 {
     carat_sampler s = carat_model_sampler(m);
-    s.temperature = a->temperature >= 0 ? a->temperature : s.temperature;
-    s.top_k = a->top_k >= 0 ? (uint32_t)a->top_k : s.top_k;
-    s.top_p = a->top_p >= 0 ? a->top_p : s.top_p;
-    s.min_p = a->min_p >= 0 ? a->min_p : s.min_p;
-    s.repetition_penalty = a->repetition > 0 ? a->repetition : s.repetition_penalty;
+    s.temperature = a->temperature != CARAT_NUM_UNSET ? a->temperature : s.temperature;
+    s.top_k = a->top_k != CARAT_INT_UNSET ? (uint32_t)a->top_k : s.top_k;
+    s.top_p = a->top_p != CARAT_NUM_UNSET ? a->top_p : s.top_p;
+    s.min_p = a->min_p != CARAT_NUM_UNSET ? a->min_p : s.min_p;
+    s.repetition_penalty = a->repetition != CARAT_NUM_UNSET ? a->repetition : s.repetition_penalty;
     s.presence_penalty = a->presence;
     s.frequency_penalty = a->frequency;
     s.seed = (uint64_t)a->common.seed;

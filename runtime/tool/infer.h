@@ -14,16 +14,17 @@ typedef struct carat_infer {
     bool think;
 } carat_infer;
 
-/* -1: not given. */
 #define CARAT_INFER_DEFAULTS                                                                                 \
     {                                                                                                        \
-        .top_k = -1, .temperature = -1, .top_p = -1, .min_p = -1, .repetition = -1, .budget = -1             \
+        .max_new = CARAT_INT_UNSET, .top_k = CARAT_INT_UNSET, .budget = CARAT_INT_UNSET,                     \
+        .temperature = CARAT_NUM_UNSET, .top_p = CARAT_NUM_UNSET, .min_p = CARAT_NUM_UNSET,                  \
+        .repetition = CARAT_NUM_UNSET                                                                        \
     }
 
 #define CARAT_INFER_AT(field) offsetof(carat_infer, field)
 /* clang-format off */
 #define CARAT_INFER_OPTIONS \
-    {"predict", 'n', CARAT_OPT_INT, CARAT_INFER_AT(max_new), "MAX", "write at most MAX tokens a reply"}, \
+    {"predict", 'n', CARAT_OPT_INT, CARAT_INFER_AT(max_new), "MAX", "write at most MAX tokens a reply (default: run: 512; chat: as many as fit)"}, \
     {"system", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(system), "TEXT", "a system turn in front"}, \
     {"think", 0, CARAT_OPT_FLAG, CARAT_INFER_AT(think), NULL, "ask the model to think before it answers"}, \
     {"template", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(edition), "NAME", "auto, large or small: the chat template's edition"}, \
@@ -44,8 +45,8 @@ typedef struct carat_infer {
     {"numerics", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(numerics), "NAME", "f32, bf16 or int8 (default: int8 on packed weights, else f32)"}, \
     {"kv", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kv), "TYPE", "K and V as f32, bf16, f16 or int8 (default: f32; bf16 and f16 in bf16 and int8 numerics)"}, \
     {"kernels", 0, CARAT_OPT_TEXT, CARAT_INFER_AT(kernels), "NAME", "auto, or a name of `carat list kernels`"}, \
-    {"context", 'c', CARAT_OPT_INT, CARAT_INFER_AT(context), "N", "positions to make room for"}, \
-    {"batch", 'b', CARAT_OPT_INT, CARAT_INFER_AT(batch), "N", "prompt tokens per pass (512)"}
+    {"context", 'c', CARAT_OPT_INT, CARAT_INFER_AT(context), "N", "positions to make room for (default: run: what prompt and reply may need; chat: 8192)"}, \
+    {"batch", 'b', CARAT_OPT_INT, CARAT_INFER_AT(batch), "N", "prompt tokens per pass (default: 512)"}
 /* clang-format on */
 
 /* Refuses what is out of range, and media. */

@@ -70,25 +70,41 @@ static int unknown(const char *verb)
     for (size_t i = 0; commands[i]; i++)
         carat_nearest_try(&near, commands[i]->name);
     if (near.best)
-        fprintf(stderr, "carat: unknown verb %s; did you mean %s?\n", verb, near.best);
+        fprintf(stderr, "carat: unknown verb '%s'; did you mean %s?\n", verb, near.best);
     else
-        fprintf(stderr, "carat: unknown verb %s; `carat --help` lists them\n", verb);
+        fprintf(stderr, "carat: unknown verb '%s'; `carat --help` lists them\n", verb);
     return 2;
+}
+
+static const carat_cmd *find(const char *verb)
+{
+    for (size_t i = 0; commands[i]; i++)
+        if (!strcmp(verb, commands[i]->name))
+            return commands[i];
+    return NULL;
+}
+
+static bool is(const char *word, const char *a, const char *b, const char *c)
+{
+    return !strcmp(word, a) || !strcmp(word, b) || !strcmp(word, c);
 }
 
 int main(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
-    for (size_t i = 0; commands[i]; i++)
-        if (!strcmp(verb, commands[i]->name))
-            return carat_cmd_main(commands[i], argc - 1, argv + 1);
-    if (!strcmp(verb, "--version"))
-        puts("carat " CARAT_VERSION);
-    else if (!strcmp(verb, "--help") || !strcmp(verb, "-h") || !strcmp(verb, "help"))
-        help(stdout);
-    else if (argc > 1)
-        return unknown(verb);
-    else
+    if (find(verb))
+        return carat_cmd_main(find(verb), argc - 1, argv + 1);
+    if (argc < 2)
         help(stderr);
+    else if (is(verb, "--version", "-V", "version"))
+        puts("carat " CARAT_VERSION);
+    else if (!is(verb, "--help", "-h", "help"))
+        return unknown(verb);
+    else if (argc > 2 && !find(argv[2]))
+        return unknown(argv[2]);
+    else if (argc > 2)
+        carat_cmd_help(find(argv[2]));
+    else
+        help(stdout);
     return fflush(stdout) ? 4 : argc > 1 ? 0 : 2;
 }

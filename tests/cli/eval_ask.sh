@@ -60,6 +60,11 @@ rm fault/report.json
 ask -o fault >out
 same whole fault "asked again"
 
+echo "-- nothing to measure"
+: >none
+code ask --data gsm8k=none; cat err
+code ask --regrade -o never; cat err
+ls -d never 2>/dev/null || echo "nothing made"
 echo "-- damaged"
 cp -r whole torn
 head -c 900 whole/items.jsonl >torn/items.jsonl

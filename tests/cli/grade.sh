@@ -26,6 +26,9 @@ echo "-- not measured"
 printf '{"output": 3}\nnot json\n[1]\n\n{"output": "answer is A"}' >bad
 fails $CARAT grade mmlu-pro --replies bad
 fails $CARAT grade mrcr --replies bad --summary
+echo "-- a NUL spoils its own line alone"
+printf '{"id": 1, "output": "answer is A"}\n\0nul\n{"id": 3, "output": "answer is (B)"}\n' >nul
+fails $CARAT grade mmlu-pro --replies nul
 echo "-- refused"
 fails $CARAT grade mmlu --replies bad
 fails $CARAT grade mmlu-pro

@@ -11,6 +11,15 @@ code $CARAT list
 cat err
 code $CARAT list kernels --thraeds 2
 cat err
+code $CARAT help list
+head -1 out
+code $CARAT help lost
+cat err
+for n in '--temperature -1' '--top-p -1' '--top-k -1' '--repetition-penalty -1' '--min-p -1' '-n 0' '-n 99999999999' \
+    '-n 99999999999999999999' '--draft-length 99' '-c -1'; do
+    code $CARAT run nowhere -p hi $n
+    cat err
+done
 code $CARAT list --help
 head -1 out
 if [ -w /dev/full ]; then

@@ -110,8 +110,8 @@ static void spellings(void **state)
 
     assert_int_equal(call("-t2 -dn3 a"), 0);
     assert_true(seen.common.threads == 2 && seen.n == 3 && seen.dry_run);
-    assert_int_equal(call("-t 4 -n -9223372036854775808 -- --scheme -d"), 0);
-    assert_true(seen.common.threads == 4 && seen.n == INT64_MIN && !seen.dry_run && !seen.scheme);
+    assert_int_equal(call("-t 4 -n -9223372036854775807 -- --scheme -d"), 0);
+    assert_true(seen.common.threads == 4 && seen.n == -INT64_MAX && !seen.dry_run && !seen.scheme);
     assert_string_equal(pos[0], "--scheme");
     assert_string_equal(pos[1], "-d");
     assert_int_equal(call("-"), 0);
@@ -144,7 +144,7 @@ static void sizes(void **state)
         assert_int_equal(call(line), 0);
         assert_true(seen.memory == good[i].bytes);
     }
-    refused("a --memory 18446744073709551616", "is not a size");
+    refused("a --memory 18446744073709551616", "is too large");
     refused("a --memory 16777216T", "is not a size"); /* 2^64 */
     refused("a --memory -1", "is not a size");
     refused("a --memory 1.5G", "is not a size");
@@ -163,7 +163,8 @@ static void refusals(void **state)
     refused("a --scheme --dry-run", "needs a value");
     refused("a -n", "option --count needs a value");
     refused("a --dry-run=yes", "takes no value, got \"yes\"");
-    refused("a -n 9223372036854775808", "\"9223372036854775808\" is not a whole number");
+    refused("a -n 9223372036854775808", "option --count: 9223372036854775808 is too large");
+    refused("a -n -9223372036854775808", "is not a whole number"); /* CARAT_INT_UNSET */
     refused("a -n 1e3", "is not a whole number");
     refused("a -n 0x10", "is not a whole number");
     refused("a --top-p nan", "is not a number");
@@ -173,7 +174,7 @@ static void refusals(void **state)
     refused("a -t 257", "option --threads: 257 is outside");
     refused("a --color perhaps", "\"perhaps\" is not auto, always or never");
     refused("a --progress=", "is not auto, always or never");
-    refused("", "0 arguments, needs 1; usage: carat test A [B] [options]");
+    refused("", "test needs 1 argument, got 0; usage: carat test A [B] [options]");
     refused("a b c", "\"c\" is one argument too many");
 }
 
