@@ -11,8 +11,15 @@ size_t carat_attend_record(size_t dim)
     return CARAT_RECORD_HEAD + (dim + 15) / 16 * 16;
 }
 
-/* A tile of scores, and two records a row: of the split at hand and of those before. The reference set: a row of K or V. */
+size_t carat_attend_packed(size_t dim)
+{
+    return (dim + CARAT_ATTEND_PANEL - 1) / CARAT_ATTEND_PANEL * CARAT_ATTEND_PANEL_FLOATS;
+}
+
+/* A tile of scores, one of K or V as floats, and two records a row: of the split at hand and of those before. The reference set: a row of
+ * K or V. */
 size_t carat_attend_bytes(size_t dim)
 {
-    return CARAT_ATTEND_ROWS * (CARAT_ATTEND_TILE + 2 * carat_attend_record(dim)) * sizeof(float);
+    size_t row = CARAT_ATTEND_TILE + 2 * carat_attend_record(dim);
+    return (CARAT_ATTEND_ROWS * row + carat_attend_packed(dim)) * sizeof(float);
 }

@@ -8,21 +8,8 @@
  *
  * INT8 rows: the scale of K multiplies the finished score, that of V the weight. round_bf16: a first walk finds maximum and sum
  * of the whole row, a second one mixes the rounded probabilities. */
-#include "runtime/kernel/attend.h"
-#include "runtime/kernel/body_kv.h"
-#include "runtime/kernel/body_math.h"
-
-enum {
-    TILE = CARAT_ATTEND_TILE,
-    ROWS = CARAT_ATTEND_ROWS,
-    SPLIT = CARAT_ATTEND_SPLIT,
-    KEYS = 4,  /* of a score block: V_ROWS x KEYS sums in registers */
-    VECS = 4,  /* of a block of the result: V_ROWS x VECS sums in registers */
-    NEAR = 16, /* keys whose values are mixed at a time */
-    LINE = 64
-};
-_Static_assert(ROWS % V_ROWS == 0, "whole blocks");
-_Static_assert(CARAT_ATTEND_PANEL >= VECS * W, "a panel of V fits its scratch");
+#include "runtime/kernel/body_attend_few.h"
+#include "runtime/kernel/body_attend_many.h"
 
 /* What a walk over the keys does with a tile's scores. */
 typedef enum stage {
@@ -31,119 +18,22 @@ typedef enum stage {
     SETTLED /* probabilities of the whole row, rounded, mixed */
 } stage;
 
-typedef struct group {
-    const carat_attention *a;
-    size_t kv_head;
-    size_t n; /* rows */
-    size_t ld_sum;
-    const float *q[ROWS];
-    size_t first[ROWS], end[ROWS]; /* the positions a row sees */
-    float most[ROWS], total[ROWS]; /* running maximum, and sum of weights */
-    float keep[ROWS];              /* what the tile at hand leaves of older sums */
-    float *score;                  /* [n][TILE] */
-    float *sum;                    /* row i at sum + i * ld_sum */
-} group;
+/* ---- scores and mixing --------------------------------------------------------------------------------------- */
 
-/* Keys base + [j0, j1). All 64 pointers are valid, whatever j0 and j1 are. */
-typedef struct tile {
-    size_t base, j0, j1;
-    const uint8_t *k[TILE], *v[TILE];
-    float k_scale[TILE], v_scale[TILE]; /* INT8: 0 outside [j0, j1) */
-} tile;
-
-static size_t lesser(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static void tile_at(const group *g, size_t base, tile *out)
-{
-    const carat_attention *a = g->a;
-    size_t lo = SIZE_MAX, hi = 0, row = a->dim * carat_kv_size(a->kv), head = g->kv_head * a->slots;
-    for (size_t i = 0; i < g->n; i++) {
-        lo = lesser(lo, g->first[i]);
-        hi = g->end[i] > hi ? g->end[i] : hi;
-    }
-    out->base = base;
-    out->j0 = lo > base ? lo - base : 0;
-    out->j1 = lesser(hi - base, TILE);
-    size_t slot = base % a->slots;
-    for (size_t j = 0; j < TILE; j++) {
-        out->k[j] = (const uint8_t *)a->k.data + (head + slot) * row;
-        out->v[j] = (const uint8_t *)a->v.data + (head + slot) * row;
-        if (a->kv == CARAT_KV_INT8) {
-            bool seen = j >= out->j0 && j < out->j1;
-            out->k_scale[j] = seen ? a->k.scale[head + slot] : 0;
-            out->v_scale[j] = seen ? a->v.scale[head + slot] : 0;
-        }
-        slot = slot + 1 == a->slots ? 0 : slot + 1;
-    }
-}
-
-/* Asks for n rows that will be read soon: tiles are visited in panels of columns, which the hardware does not foresee. */
-static inline void foresee(const uint8_t *const *row, size_t n, size_t bytes)
-{
-    for (size_t j = 0; j < n; j++)
-        for (size_t b = 0; b < bytes; b += LINE)
-            __builtin_prefetch(row[j] + b, 0, 2);
-}
-
-/* ---- scores --------------------------------------------------------------------------------------------------- */
-
-/* score[i][j] = q[i] . k[j] for KEYS keys: W partial sums along dim, folded at the end. */
-static inline __attribute__((always_inline)) void score_block(carat_kv type, size_t rows,
-                                                              const float *const *q, const uint8_t *const *k,
-                                                              size_t dim, float *score)
-{
-    vec sum[V_ROWS][KEYS];
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < KEYS; j++)
-            sum[i][j] = v_set1(0);
-    size_t d = 0;
-    for (; d + W <= dim; d += W) {
-        vec x[V_ROWS];
-#pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++)
-            x[i] = v_load(q[i] + d);
-#pragma GCC unroll 8
-        for (int j = 0; j < KEYS; j++) {
-            vec y = kv_load(type, k[j], d);
-#pragma GCC unroll 8
-            for (size_t i = 0; i < rows; i++)
-                sum[i][j] = v_fma(x[i], y, sum[i][j]);
-        }
-    }
-    if (d < dim)
-#pragma GCC unroll 8
-        for (int j = 0; j < KEYS; j++) {
-            vec y = kv_load_n(type, k[j], d, dim - d);
-#pragma GCC unroll 8
-            for (size_t i = 0; i < rows; i++)
-                sum[i][j] = v_fma(v_load_n(q[i] + d, dim - d), y, sum[i][j]);
-        }
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
-        v_sum4(score + i * TILE, sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-}
-
-/* Scores of a tile, from j0 rounded down to whole blocks of keys; V_ROWS rows at a time, then two, then one. */
 static inline __attribute__((always_inline)) void score_as(carat_kv type, const group *g, const tile *t)
 {
-    size_t dim = g->a->dim, bytes = dim * carat_kv_size(type);
-    for (size_t j = t->j0 / KEYS * KEYS; j < t->j1; j += KEYS) {
-        size_t i = 0;
-        foresee(t->v + j, KEYS, bytes);
-        if (j + KEYS < t->j1)
-            foresee(t->k + j + KEYS, KEYS, bytes);
-        for (; i + V_ROWS <= g->n; i += V_ROWS)
-            score_block(type, V_ROWS, g->q + i, t->k + j, dim, g->score + i * TILE + j);
-        for (; i + 2 <= g->n; i += 2)
-            score_block(type, 2, g->q + i, t->k + j, dim, g->score + i * TILE + j);
-        if (i < g->n)
-            score_block(type, 1, g->q + i, t->k + j, dim, g->score + i * TILE + j);
-    }
+    if (g->n < MANY)
+        score_few(type, g, t);
+    else
+        score_many(type, g, t);
+}
+
+static inline __attribute__((always_inline)) void mix_as(carat_kv type, const group *g, const tile *t)
+{
+    if (g->n < MANY)
+        mix_few(type, g, t);
+    else
+        mix_many(type, g, t);
 }
 
 static void score_tile(const group *g, const tile *t)
@@ -160,6 +50,23 @@ static void score_tile(const group *g, const tile *t)
         break;
     default:
         score_as(CARAT_KV_F32, g, t);
+    }
+}
+
+static void mix_tile(const group *g, const tile *t)
+{
+    switch (g->a->kv) {
+    case CARAT_KV_BF16:
+        mix_as(CARAT_KV_BF16, g, t);
+        break;
+    case CARAT_KV_F16:
+        mix_as(CARAT_KV_F16, g, t);
+        break;
+    case CARAT_KV_INT8:
+        mix_as(CARAT_KV_INT8, g, t);
+        break;
+    default:
+        mix_as(CARAT_KV_F32, g, t);
     }
 }
 
@@ -238,105 +145,17 @@ static void weigh_tile(group *g, const tile *t, stage what)
     }
 }
 
-/* ---- mixing --------------------------------------------------------------------------------------------------- */
-
-/* Columns [d, d + vectors) of the result. */
-typedef struct panel {
-    const tile *t;
-    size_t d;
-    size_t tail;   /* lanes of the last vector; 0: all */
-    size_t j0, j1; /* the keys to add now */
-    bool first;    /* they are the tile's first: what was there is scaled by keep */
-} panel;
-
-/* sum[i] = keep[i] * sum[i] + weight[i] V for rows from i0 on, `vecs` vectors wide. */
-static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_t rows, int vecs,
-                                                            const group *g, size_t i0, const panel *s)
-{
-    vec sum[V_ROWS][VECS];
-    size_t ld = g->ld_sum;
-    float *out = g->sum + i0 * ld + s->d;
-    const float *p = g->score + i0 * TILE;
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int u = 0; u < vecs; u++)
-            sum[i][u] = v_load(out + i * ld + u * W);
-    if (s->first)
-#pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 8
-            for (int u = 0; u < vecs; u++)
-                sum[i][u] = v_mul(sum[i][u], v_set1(g->keep[i0 + i]));
-    for (size_t j = s->j0; j < s->j1; j++) {
-        const uint8_t *v = s->t->v[j];
-        vec y[VECS];
-#pragma GCC unroll 8
-        for (int u = 0; u < vecs; u++)
-            y[u] = s->tail ? kv_load_n(type, v, s->d, s->tail) : kv_load(type, v, s->d + (size_t)u * W);
-#pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++) {
-            vec x = v_set1(p[i * TILE + j]);
-#pragma GCC unroll 8
-            for (int u = 0; u < vecs; u++)
-                sum[i][u] = v_fma(x, y[u], sum[i][u]);
-        }
-    }
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int u = 0; u < vecs; u++)
-            v_store(out + i * ld + u * W, sum[i][u]);
-}
-
-/* A few keys at a time, so that their part of V stays in L1 while all rows pass: rows of V lie a power of two apart. */
-static inline __attribute__((always_inline)) void mix_panel(carat_kv type, int vecs, const group *g, panel *s)
-{
-    s->first = true;
-    for (s->j0 = s->t->j0; s->j0 < s->t->j1; s->j0 = s->j1) {
-        size_t i = 0;
-        s->j1 = lesser(s->j0 + NEAR, s->t->j1);
-        for (; i + V_ROWS <= g->n; i += V_ROWS)
-            mix_block(type, V_ROWS, vecs, g, i, s);
-        for (; i + 2 <= g->n; i += 2)
-            mix_block(type, 2, vecs, g, i, s);
-        if (i < g->n)
-            mix_block(type, 1, vecs, g, i, s);
-        s->first = false;
-    }
-}
-
-static inline __attribute__((always_inline)) void mix_as(carat_kv type, const group *g, const tile *t)
-{
-    size_t dim = g->a->dim;
-    panel s = {.t = t};
-    for (; s.d + VECS * W <= dim; s.d += VECS * W)
-        mix_panel(type, VECS, g, &s);
-    for (; s.d + W <= dim; s.d += W)
-        mix_panel(type, 1, g, &s);
-    s.tail = dim - s.d;
-    if (s.tail)
-        mix_panel(type, 1, g, &s);
-}
-
-static void mix_tile(const group *g, const tile *t)
-{
-    switch (g->a->kv) {
-    case CARAT_KV_BF16:
-        mix_as(CARAT_KV_BF16, g, t);
-        break;
-    case CARAT_KV_F16:
-        mix_as(CARAT_KV_F16, g, t);
-        break;
-    case CARAT_KV_INT8:
-        mix_as(CARAT_KV_INT8, g, t);
-        break;
-    default:
-        mix_as(CARAT_KV_F32, g, t);
-    }
-}
-
 /* ---- rows ----------------------------------------------------------------------------------------------------- */
+
+static group group_in(const carat_attention *a, size_t kv_head, void *scratch)
+{
+    float *score = scratch;
+    return (group){.a = a,
+                   .kv_head = kv_head,
+                   .ld_sum = carat_attend_record(a->dim),
+                   .score = score,
+                   .packed = score + ROWS * TILE};
+}
 
 /* Rows [r0, r0 + n) of a KV head, counted query by query: row r is query r / share, head r % share of those that share. */
 static void group_at(size_t r0, size_t n, group *g)
@@ -483,7 +302,7 @@ static void attend_splits(group *g, float *records)
 
 void SET(attend_part)(const carat_attention *a, size_t kv_head, size_t split, float *records, void *scratch)
 {
-    group g = {.a = a, .kv_head = kv_head, .ld_sum = carat_attend_record(a->dim), .score = scratch};
+    group g = group_in(a, kv_head, scratch);
     size_t end = a->n * (a->heads / a->kv_heads);
     for (size_t r = 0; r < end; r += ROWS) {
         group_at(r, lesser(end - r, ROWS), &g);
@@ -493,9 +312,9 @@ void SET(attend_part)(const carat_attention *a, size_t kv_head, size_t split, fl
 
 void SET(attend)(const carat_attention *a, size_t kv_head, size_t t0, size_t t1, void *scratch)
 {
-    group g = {.a = a, .kv_head = kv_head, .ld_sum = carat_attend_record(a->dim), .score = scratch};
+    group g = group_in(a, kv_head, scratch);
     size_t share = a->heads / a->kv_heads, end = t1 * share;
-    float *records = g.score + ROWS * TILE;
+    float *records = g.packed + carat_attend_packed(a->dim);
     g.sum = records + CARAT_RECORD_HEAD;
     for (size_t r = t0 * share; r < end; r += ROWS) {
         group_at(r, lesser(end - r, ROWS), &g);

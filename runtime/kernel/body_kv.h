@@ -24,11 +24,16 @@ static inline __attribute__((always_inline)) vec kv_load(carat_kv type, const vo
     }
 }
 
+/* carat_kv_size, seen through by the compiler. */
+static inline size_t kv_size(carat_kv type)
+{
+    return type == CARAT_KV_F32 ? 4 : type == CARAT_KV_INT8 ? 1 : 2;
+}
+
 static inline __attribute__((always_inline)) vec kv_load_n(carat_kv type, const void *row, size_t d, size_t n)
 {
     float lane[W] = {0}; /* as many bytes as the widest type needs */
-    size_t size = type == CARAT_KV_F32 ? 4 : type == CARAT_KV_INT8 ? 1 : 2;
-    memcpy(lane, (const uint8_t *)row + d * size, n * size);
+    memcpy(lane, (const uint8_t *)row + d * kv_size(type), n * kv_size(type));
     return kv_load(type, lane, 0);
 }
 

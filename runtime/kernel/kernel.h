@@ -78,6 +78,9 @@ typedef struct carat_attention {
 /* Without a window, keys are summed up in splits [0, 512), [512, 1024) ... that are then joined in this order, so that threads can share a
  * long context, and what comes out does not depend on how they do. */
 enum { CARAT_ATTEND_SPLIT = 512 };
+enum {
+    CARAT_ATTEND_ROWS = 96
+}; /* queries x heads of a KV head that go over the keys together: pieces of work are best that large */
 size_t carat_attend_record(size_t dim); /* floats: what one query of one head sums up over a split */
 
 /* ---- peaks --------------------------------------------------------------------------------------------------- */

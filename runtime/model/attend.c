@@ -7,8 +7,6 @@
 #include "runtime/base/par.h"
 #include "runtime/model/session.h"
 
-enum { QUERY_TILE = 16 };
-
 /* One span's attention: tiles of queries, and a single query as shares of its heads. */
 struct cut {
     carat_attention a;
@@ -47,6 +45,7 @@ static size_t cut_spans(const carat_work *w, uint32_t l, size_t first, struct cu
     carat_session *s = w->s;
     const carat_layer *layer = &w->m->config.layer[l];
     size_t d = layer->head_dim, heads = w->m->config.heads, n = 0;
+    size_t share = heads / layer->kv_heads, tile = (CARAT_ATTEND_ROWS + share - 1) / share;
     uint32_t source = s->lender ? s->lent[layer->full] : l;
     /* A drafter stands one position behind the last key; transformers gives it the last W + 1 keys. */
     size_t window = w->m->config.window + (s->lender != NULL);
@@ -69,7 +68,7 @@ static size_t cut_spans(const carat_work *w, uint32_t l, size_t first, struct cu
         carat_cache_view(&span->line->cache, source, &a);
         cut[n++] = (struct cut){.a = a,
                                 .row = span->row + skip - first,
-                                .tile = QUERY_TILE < a.n ? QUERY_TILE : a.n,
+                                .tile = tile < a.n ? tile : a.n,
                                 .parts = 1,
                                 .splits = (a.pos + a.n + CARAT_ATTEND_SPLIT - 1) / CARAT_ATTEND_SPLIT};
     }
