@@ -162,6 +162,12 @@ typedef struct carat_sync_request {
  * (positions >= logits_from are computed anew). What syncs compute has the same bits for any thread count,
  * batch and history of syncs; positions that steps appended keep theirs. */
 carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err);
+/* The same for n >= 1 timelines, at most CARAT_STEP_ROWS and none twice, whose rows share the passes over the weights: sooner done than
+ * one by one where prompts are short, and with the same bits. Each may want its last row of logits; a request with `logits`, `nll` or
+ * `tap` must come alone. A request that is refused changes no timeline; behind any other failure they hold what stood, and each can be
+ * synced anew, alone, to find the one to blame. */
+carat_status carat_session_sync_many(carat_session *s, const carat_sync_request *requests, size_t n,
+                                     carat_err *err);
 
 /* A step appends n >= 1 ids to each listed sequence in one pass over the weights and keeps the logits of all
  * rows, in the order of `steps`: decoding (n = 1), or the check of a draft. A row's bits are those of appending
@@ -180,8 +186,8 @@ carat_status carat_session_trim(carat_session *s, uint32_t sequence, size_t n, c
 /* Makes `to` the first n positions of `from`, copying their cache; refused where trimming `from` would be. */
 carat_status carat_session_fork(carat_session *s, uint32_t from, uint32_t to, size_t n, carat_err *err);
 
-/* Row i of the last step, [vocab], or NULL; after a sync row 0 is position n-1, if it was wanted. Borrowed
- * until the next sync or step. */
+/* Row i of the last step, [vocab], or NULL; after a sync row 0 is position n-1, if it was wanted; after one of many, row i is
+ * that of the i-th sequence that wanted it. Borrowed until the next sync or step. */
 const float *carat_session_row(const carat_session *s, size_t i);
 const float *carat_session_logits(const carat_session *s); /* the last such row */
 /* log of the sum of exp(logits[i]) over the vocabulary, in f64: logits[i] minus it is the log-probability of i. */

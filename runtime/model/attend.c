@@ -197,7 +197,7 @@ static void attend_splits(const carat_work *w, const struct cut *cut, size_t n)
 
 void carat_attend(const carat_work *w, uint32_t l, size_t first)
 {
-    struct cut cut[CARAT_STEP_ROWS];
+    struct cut cut[CARAT_SPANS];
     size_t n = cut_spans(w, l, first, cut), splits = 1, rows = w->p->n - first;
     for (size_t i = 0; i < n; i++)
         splits = cut[i].splits > splits ? cut[i].splits : splits;

@@ -54,7 +54,8 @@ static void heads_row(const carat_work *w, uint32_t l, size_t t)
         carat_norm(s, q + i * d, b->q_norm, d, q + i * d);
         rotate(s, q + i * d, layer->full, t, d);
     }
-    if (layer->shared || (layer->full && w->p->refill))
+    const carat_span *span = carat_pass_span(w->p, t);
+    if (layer->shared || (layer->full && span->refill))
         return;
     float *k = s->k + t * kv * d, *v = s->v + t * kv * d;
     carat_round(s, k, kv * d);
@@ -65,7 +66,7 @@ static void heads_row(const carat_work *w, uint32_t l, size_t t)
         carat_norm(s, k + i, b->k_norm, d, k + i);
         rotate(s, k + i, layer->full, t, d);
     }
-    carat_cache_put(&carat_pass_span(w->p, t)->line->cache, l, carat_pass_pos(w->p, t), k, v);
+    carat_cache_put(&span->line->cache, l, span->pos + (t - span->row), k, v);
 }
 
 static carat_feed output_feed(const carat_work *w, uint32_t l)

@@ -82,7 +82,7 @@ void carat_pass_cap(const carat_work *w, size_t rows)
     size_t vocab = w->m->config.vocab, pieces = (vocab + CAP_PIECE - 1) / CAP_PIECE, b, e;
     while (carat_team_take(w->team, rows * pieces, 1, &b, &e)) {
         size_t from = b % pieces * CAP_PIECE, n = vocab - from < CAP_PIECE ? vocab - from : CAP_PIECE;
-        float *x = s->logits + b / pieces * vocab + from;
+        float *x = s->logits + (w->p->kept + b / pieces) * vocab + from;
         carat_cap_row(s, x, n);
         if (isnan(s->kern->max(x, n)))
             atomic_store_explicit(&w->p->bad, true, memory_order_relaxed);
@@ -100,13 +100,14 @@ static void head(const carat_work *w, size_t from, size_t end, bool wanted)
     if (!wanted)
         return;
     carat_feed f = carat_head_feed(w);
-    carat_multiply(w, &f, 0, rows, &(carat_out){&w->m->head, s->logits, vocab}, 1);
+    float *logits = s->logits + w->p->kept * vocab;
+    carat_multiply(w, &f, 0, rows, &(carat_out){&w->m->head, logits, vocab}, 1);
     carat_team_barrier(w->team);
     carat_pass_cap(w, rows);
     if (!w->p->logits)
         return;
     while (carat_team_take(w->team, rows, 1, &b, &e))
-        w->p->logits(w->p->ctx, carat_pass_pos(w->p, from + b), s->logits + b * vocab);
+        w->p->logits(w->p->ctx, carat_pass_pos(w->p, from + b), logits + b * vocab);
     carat_team_barrier(w->team);
 }
 

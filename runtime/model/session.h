@@ -21,6 +21,7 @@ typedef struct carat_timeline {
     int32_t *ids; /* [context] */
     size_t n;     /* positions that are valid */
     size_t low;   /* sliding layers have lost what lies before this position */
+    size_t computed; /* positions that its last sync computed */
     carat_cache cache;
 } carat_timeline;
 
@@ -61,7 +62,8 @@ struct carat_session {
     size_t scratch_stride;
 
     size_t computed;
-    size_t kept_from, kept; /* which rows of logits, and of x behind the final norm, the last call left */
+    size_t kept_from, kept; /* which rows of logits the last call left */
+    size_t normed;          /* of them also in x, behind the final norm */
 };
 
 /* carat_session_open for a drafter whose target runs in `lender`, which must outlive it: one row a pass, same numerics, kernels
@@ -69,23 +71,26 @@ struct carat_session {
 carat_status carat_session_open_lent(const carat_model *m, const carat_session *lender, carat_session **out,
                                      carat_err *err);
 
+enum { CARAT_SPANS = 2 * CARAT_STEP_ROWS /* of a pass, at most: rows with and without logits of each sequence */ };
+
 /* Rows [row, row + n) of a pass: positions [pos, pos + n) of one timeline. */
 typedef struct carat_span {
     const carat_timeline *line;
     size_t row, n, pos;
+    bool
+        refill; /* for the rings of sliding layers only: full layers hold these positions already, and keep what they hold */
 } carat_span;
 
 /* One pass: rows [0, n) through the model. */
 typedef struct carat_pass {
     carat_session *s;
-    const carat_span *span; /* [spans], in the order of their rows, without gaps, no timeline twice */
+    const carat_span *span; /* [spans], in the order of their rows, without gaps; those of a timeline are one run of positions */
     size_t spans;
     size_t n;
     size_t first;  /* rows before it stop after the last layer that owns K/V */
     size_t wanted; /* rows from here on get logits; n: none */
     bool few;      /* the few-token float kernels */
-    bool
-        refill; /* for the rings of sliding layers only: full layers hold these positions already, and keep what they hold */
+    size_t kept;   /* rows of the session's logits that earlier passes left, and this one does not touch */
     carat_logits_fn *logits;
     const int32_t *next; /* with nll: by position, what the wanted rows should predict */
     double *nll;
@@ -95,8 +100,16 @@ typedef struct carat_pass {
 } carat_pass;
 
 /* Row i of the last step behind the final norm, [hidden]; after a sync, row 0 is the last position, if its logits were
- * wanted. NULL where carat_session_row is. Borrowed until the next sync or step. */
+ * wanted. NULL where carat_session_row is, and after a sync of several. Borrowed until the next sync or step. */
 const float *carat_session_hidden(const carat_session *s, size_t i);
+
+/* Do the rings still hold the window in front of position n? */
+bool carat_timeline_holds(const carat_session *s, const carat_timeline *t, size_t n);
+/* Positions [0, end) were written, of which [0, n) are valid: the rings have lost what is behind them. */
+void carat_timeline_written(const carat_session *s, carat_timeline *t, size_t n, size_t end);
+carat_status carat_check_sequence(const carat_session *s, uint32_t sequence, carat_err *err);
+/* May ids [0, n) come to stand at positions from pos on? */
+carat_status carat_check_ids(const carat_session *s, size_t pos, const int32_t *ids, size_t n, carat_err *err);
 
 /* Runs the pass on the session's team. */
 void carat_pass_run(carat_pass *p);

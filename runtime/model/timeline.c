@@ -1,12 +1,9 @@
-/* What is done with a session's timelines: syncing them with ids, and asking for what came out.
+/* What is done with a session's timelines: steps, trims and forks, and asking for what came out (sync.c has the syncs).
  *                                                                                 SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <string.h>
 
-#include "runtime/base/file.h"
 #include "runtime/model/session.h"
-
-enum { MANY = 64 /* rows of a pass that make it worth a system call */ };
 
 const float *carat_session_logits(const carat_session *s)
 {
@@ -20,7 +17,7 @@ const float *carat_session_row(const carat_session *s, size_t i)
 
 const float *carat_session_hidden(const carat_session *s, size_t i)
 {
-    return i < s->kept ? s->x + (s->kept_from + i) * s->m->config.hidden : NULL;
+    return i < s->normed ? s->x + (s->kept_from + i) * s->m->config.hidden : NULL;
 }
 
 double carat_session_log_sum(const carat_session *s, const float *logits)
@@ -40,7 +37,7 @@ size_t carat_session_computed(const carat_session *s)
     return s->computed;
 }
 
-static carat_status check_sequence(const carat_session *s, uint32_t sequence, carat_err *err)
+carat_status carat_check_sequence(const carat_session *s, uint32_t sequence, carat_err *err)
 {
     if (sequence >= s->sequences)
         return carat_fail(err, CARAT_EUSAGE, "sequence %" PRIu32 ": the session has %" PRIu32, sequence,
@@ -48,9 +45,7 @@ static carat_status check_sequence(const carat_session *s, uint32_t sequence, ca
     return CARAT_OK;
 }
 
-/* May ids [0, n) come to stand at positions from pos on? */
-static carat_status check_ids(const carat_session *s, size_t pos, const int32_t *ids, size_t n,
-                              carat_err *err)
+carat_status carat_check_ids(const carat_session *s, size_t pos, const int32_t *ids, size_t n, carat_err *err)
 {
     const carat_config *c = &s->m->config;
     uint32_t vocab = c->ple_dim && c->ple_vocab < c->vocab ? c->ple_vocab : c->vocab;
@@ -72,117 +67,16 @@ static carat_status check_ids(const carat_session *s, size_t pos, const int32_t 
     return CARAT_OK;
 }
 
-static carat_status check_next(const carat_session *s, const carat_sync_request *r, carat_err *err)
-{
-    uint32_t vocab = s->m->config.vocab;
-    for (size_t i = r->logits_from; r->nll && i < r->n; i++)
-        if (r->next[i] < 0 || (uint32_t)r->next[i] >= vocab)
-            return carat_fail(err, CARAT_EUSAGE,
-                              "next token id %" PRId32 " at position %zu: the vocabulary has %" PRIu32,
-                              r->next[i], i, vocab);
-    return CARAT_OK;
-}
-
-/* Do the rings still hold the window in front of position n? */
-static bool holds(const carat_session *s, const carat_timeline *t, size_t n)
+bool carat_timeline_holds(const carat_session *s, const carat_timeline *t, size_t n)
 {
     return n + 1 >= s->m->config.window + t->low || t->low == 0;
 }
 
-/* How many leading positions can stay: the common prefix. */
-static size_t keep(const carat_timeline *t, const carat_sync_request *r)
-{
-    size_t n = 0;
-    size_t max = r->logits_from < r->n ? r->logits_from : r->n;
-    if (r->tap)
-        max = 0;
-    while (n < t->n && n < max && t->ids[n] == r->ids[n])
-        n++;
-    return n;
-}
-
-/* Where to begin so that the windows in front of position n are right again. A key of a sliding layer follows from the window before it
- * in the sliding layer below, so the first layer must begin one window earlier for each sliding layer that owns K/V.
- * Full layers have lost nothing: only the rings are filled anew. */
-static size_t refill_from(const carat_session *s, size_t n)
-{
-    const carat_config *c = &s->m->config;
-    size_t reach = 0;
-    for (uint32_t l = 0; l < c->layers; l++)
-        if (!c->layer[l].full && !c->layer[l].shared)
-            reach += c->window - 1;
-    return n > reach ? n - reach : 0;
-}
-
-/* Positions [0, end) were written, of which [0, n) are valid: the rings have lost what is behind them. */
-static void note_written(const carat_session *s, carat_timeline *t, size_t n, size_t end)
+void carat_timeline_written(const carat_session *s, carat_timeline *t, size_t n, size_t end)
 {
     size_t low = carat_cache_low(&s->shape, end);
     t->n = n;
     t->low = low > t->low ? low : t->low;
-}
-
-/* A long pass has touched many rows of the per-layer table, and with each its neighbours were mapped: they stay cached, but no longer
- * count as this process's memory. */
-static void let_go(const carat_session *s, size_t rows)
-{
-    const carat_weight *table = &s->m->ple_table;
-    if (table->format && rows >= MANY)
-        carat_map_advise(table->data, (size_t)(table->rows * table->row_bytes), CARAT_ADVISE_DONE);
-}
-
-carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err)
-{
-    carat_status st;
-    if ((st = check_sequence(s, r->sequence, err)) || (st = check_ids(s, 0, r->ids, r->n, err)) ||
-        (st = check_next(s, r, err)))
-        return st;
-    carat_timeline *t = &s->line[r->sequence];
-    size_t same = keep(t, r), pos = holds(s, t, same) ? same : refill_from(s, same), kept = pos;
-    size_t from = r->logits_from < r->n && !r->logits && !r->nll ? r->n - 1 : r->logits_from;
-    memcpy(t->ids, r->ids, r->n * sizeof *t->ids);
-    t->n = pos;
-    s->kept = 0;
-    if (pos == 0)
-        t->low = same = 0;
-    while (pos < r->n) {
-        if (r->progress && !r->progress(r->ctx, pos, r->n))
-            return carat_fail(err, CARAT_EINTR, "interrupted after %zu of %zu tokens", pos, r->n);
-        size_t end = pos < same ? same : r->n, n = end - pos < s->batch ? end - pos : s->batch;
-        size_t wanted = from <= pos ? 0 : from - pos < n ? from - pos : n;
-        carat_span span = {t, 0, n, pos};
-        carat_pass p = {.s = s,
-                        .span = &span,
-                        .spans = 1,
-                        .n = n,
-                        .first = r->tap ? 0 : wanted,
-                        .wanted = wanted,
-                        .refill = pos < same,
-                        .logits = r->logits,
-                        .next = r->next,
-                        .nll = r->nll,
-                        .tap = r->tap,
-                        .ctx = r->ctx};
-        carat_pass_run(&p);
-        let_go(s, n);
-        note_written(s, t, pos + n, pos + n);
-        if (p.refill && pos + n == same)
-            t->low = same + 1 - s->m->config.window; /* all layers' windows are right from here on */
-        if (p.bad) {
-            t->n = 0;
-            return carat_fail(
-                err, CARAT_EFORMAT,
-                "a logit between positions %zu and %zu is not a number: the weights hold NaN or overflow",
-                pos, pos + n - 1);
-        }
-        pos += n;
-        if (pos == r->n && wanted < n && !r->nll) {
-            s->kept_from = (n - 1 - wanted) % CARAT_LOGIT_ROWS;
-            s->kept = 1;
-        }
-    }
-    s->computed = r->n - kept;
-    return CARAT_OK;
 }
 
 /* ---- steps --------------------------------------------------------------------------------------------------- */
@@ -195,8 +89,8 @@ static carat_status check_steps(const carat_session *s, const carat_step *steps,
         return carat_fail(err, CARAT_EUSAGE, "a step of no sequence: at least one is needed");
     for (size_t i = 0; i < count; i++) {
         const carat_step *p = &steps[i];
-        if ((st = check_sequence(s, p->sequence, err)) ||
-            (st = check_ids(s, s->line[p->sequence].n, p->ids, p->n, err)))
+        if ((st = carat_check_sequence(s, p->sequence, err)) ||
+            (st = carat_check_ids(s, s->line[p->sequence].n, p->ids, p->n, err)))
             return st;
         rows += p->n < CARAT_STEP_ROWS ? p->n : CARAT_STEP_ROWS + 1;
         if (rows > CARAT_STEP_ROWS)
@@ -220,32 +114,32 @@ carat_status carat_session_step(carat_session *s, const carat_step *steps, size_
     for (size_t i = 0; i < count; i++) {
         carat_timeline *t = &s->line[steps[i].sequence];
         memcpy(t->ids + t->n, steps[i].ids, steps[i].n * sizeof *t->ids);
-        span[i] = (carat_span){t, p.n, steps[i].n, t->n};
+        span[i] = (carat_span){.line = t, .row = p.n, .n = steps[i].n, .pos = t->n};
         p.n += steps[i].n;
     }
-    s->kept = 0;
+    s->kept = s->normed = 0;
     carat_pass_run(&p);
     for (size_t i = 0; i < count; i++)
-        note_written(s, &s->line[steps[i].sequence], span[i].pos + (p.bad ? 0 : span[i].n),
+        carat_timeline_written(s, &s->line[steps[i].sequence], span[i].pos + (p.bad ? 0 : span[i].n),
                      span[i].pos + span[i].n);
     if (p.bad)
         return carat_fail(err, CARAT_EFORMAT,
                           "a logit of a step is not a number: the weights hold NaN or overflow");
     s->kept_from = 0;
-    s->kept = s->computed = p.n;
+    s->kept = s->normed = s->computed = p.n;
     return CARAT_OK;
 }
 
 static carat_status check_cut(const carat_session *s, uint32_t sequence, size_t n, carat_err *err)
 {
-    carat_status st = check_sequence(s, sequence, err);
+    carat_status st = carat_check_sequence(s, sequence, err);
     if (st)
         return st;
     const carat_timeline *t = &s->line[sequence];
     if (n > t->n)
         return carat_fail(err, CARAT_EUSAGE, "sequence %" PRIu32 " has %zu positions, not %zu", sequence,
                           t->n, n);
-    if (n && !holds(s, t, n))
+    if (n && !carat_timeline_holds(s, t, n))
         return carat_fail(err, CARAT_EUSAGE,
                           "sequence %" PRIu32
                           " cannot go on from position %zu: its sliding layers hold nothing "
@@ -268,7 +162,7 @@ carat_status carat_session_trim(carat_session *s, uint32_t sequence, size_t n, c
 carat_status carat_session_fork(carat_session *s, uint32_t from, uint32_t to, size_t n, carat_err *err)
 {
     carat_status st;
-    if ((st = check_cut(s, from, n, err)) || (st = check_sequence(s, to, err)))
+    if ((st = check_cut(s, from, n, err)) || (st = carat_check_sequence(s, to, err)))
         return st;
     if (from == to)
         return carat_session_trim(s, to, n, err);
