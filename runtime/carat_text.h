@@ -139,7 +139,7 @@ typedef struct carat_generated {
         json; /* {"thought", "content", "tool_calls"} as from carat_reply_finish; NULL without a tokenizer, and with a fault */
     size_t json_len;
     const char *fault; /* what is wrong with the reply's text (a tool call that cannot be read), or NULL */
-    double prompt_s, decode_s;
+    double prompt_s, decode_s; /* prompt_s: of all prompts that were computed together */
 } carat_generated;
 
 /* A reply to be written in a session's sequence. The prompt is copied; everything in the options is borrowed until close. */
@@ -150,8 +150,9 @@ void carat_generation_close(carat_generation *g);
 /* Writes all n replies to their ends, those of one session with different sequences side by side: each step appends a token to every
  * unfinished one in a pass over the weights. The text of a reply is the same alone and in company. */
 carat_status carat_generate(carat_generation *const *list, size_t n, carat_err *err);
-/* A piece of that: computes the prompts of the replies that have not begun, and their first tokens; where all have, appends a token to
- * each unfinished one (the first CARAT_STEP_ROWS of them). Replies may join the list and leave it between calls. */
+/* A piece of that: computes the prompts of the replies that have not begun, in passes that they share, and their first tokens; where all
+ * have, appends a token to each unfinished one (the first CARAT_STEP_ROWS of them). Replies may join the list and leave it between calls.
+ * Where prompts fail together, none has begun: each can be tried alone. */
 carat_status carat_generation_step(carat_generation *const *list, size_t n, size_t *unfinished,
                                    carat_err *err);
 /* Borrowed until close; complete when `finish` is set. */

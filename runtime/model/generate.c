@@ -100,6 +100,7 @@ carat_status carat_generation_open(carat_session *s, const carat_generate_option
         st = CARAT_ENOMEM;
     } else {
         memcpy(g->ids, prompt, n * sizeof *prompt);
+        g->out = (carat_generated){.ids = g->ids + n, .n_prompt = n};
         st = o->tokenizer ? open_text(g, err) : CARAT_OK;
     }
     if (st)
@@ -244,6 +245,18 @@ static carat_status draw(carat_generation *g, const float *logits, carat_err *er
     return accept(g, id, err);
 }
 
+/* The next id of each, from the rows of the last sync or step; one that cannot have any keeps none of the others from theirs. */
+static carat_status draw_all(carat_generation *const *list, size_t n, carat_err *err)
+{
+    carat_status first = CARAT_OK;
+    for (size_t i = 0; i < n; i++) {
+        carat_status st = draw(list[i], carat_session_row(list[i]->s, i), first ? NULL : err);
+        list[i]->started |= !st;
+        first = first ? first : st;
+    }
+    return first;
+}
+
 static bool goes_on(carat_generation *g, size_t done)
 {
     if (g->o.go_on && !g->o.go_on(g->o.ctx, done, g->n_prompt))
@@ -257,25 +270,55 @@ static bool between_passes(void *ctx, size_t done, size_t n)
     return goes_on(ctx, done);
 }
 
-/* The prompt, and the first id. */
-static carat_status start(carat_generation *g, carat_err *err)
+/* Replies that have not begun, as many as a sync takes -> their number. One with a drafter comes alone: its drafter reads what a sync of
+ * several does not keep. */
+static size_t beginners(carat_generation *const *list, size_t n, carat_generation **whose)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < n && count < CARAT_STEP_ROWS; i++)
+        if (!list[i]->started && !(count && list[i]->o.draft)) {
+            whose[count++] = list[i];
+            if (list[i]->o.draft)
+                break;
+        }
+    return count;
+}
+
+/* The prompts of some replies, in passes that they share, and the first id of each. One that is cancelled meanwhile leaves: what stands of
+ * the others stays. */
+static carat_status start(carat_generation *const *list, size_t n, carat_err *err)
+{
+    carat_sync_request r[CARAT_STEP_ROWS];
     double begin = carat_now();
-    carat_sync_request r = {.ids = g->ids,
-                            .n = g->n_prompt,
-                            .logits_from = g->n_prompt - 1,
-                            .progress = between_passes,
-                            .ctx = g,
-                            .sequence = g->o.sequence};
-    g->started = true;
-    g->out = (carat_generated){.ids = g->ids + g->n_prompt, .n_prompt = g->n_prompt};
-    carat_status st = carat_session_sync(g->s, &r, err);
-    g->out.computed = carat_session_computed(g->s);
-    g->began = carat_now();
-    g->out.prompt_s = g->began - begin;
-    if (st == CARAT_EINTR && g->out.finish)
-        return CARAT_OK;
-    return st ? st : draw(g, carat_session_logits(g->s), err);
+    for (size_t i = 0; i < n; i++)
+        r[i] = (carat_sync_request){.ids = list[i]->ids,
+                                    .n = list[i]->n_prompt,
+                                    .logits_from = list[i]->n_prompt - 1,
+                                    .progress = between_passes,
+                                    .ctx = list[i],
+                                    .sequence = list[i]->o.sequence};
+    carat_session *s = list[0]->s;
+    carat_status st = carat_session_sync_many(s, r, n, err);
+    if (st && st != CARAT_EINTR)
+        return st;
+    double now = carat_now();
+    for (size_t i = 0; i < n; i++) {
+        carat_generation *g = list[i];
+        g->out.computed += s->line[g->o.sequence].computed;
+        g->out.prompt_s += now - begin;
+        g->began = now;
+        g->started = g->out.finish != CARAT_FINISH_NONE;
+    }
+    return st ? CARAT_OK : draw_all(list, n, err);
+}
+
+static carat_status start_all(carat_generation *const *list, size_t n, size_t *begun, carat_err *err)
+{
+    carat_generation *whose[CARAT_STEP_ROWS];
+    carat_status st = CARAT_OK;
+    for (size_t count; !st && (count = beginners(list, n, whose)); *begun += count)
+        st = start(whose, count, err);
+    return st;
 }
 
 /* The ids of a round of drafts. What lies behind the end of the reply, where it ends in the middle of them, is dropped. */
@@ -315,9 +358,7 @@ static carat_status decode(carat_generation *const *list, size_t n, carat_err *e
     }
     if (rows && !st)
         st = carat_session_step(list[0]->s, steps, rows, err);
-    for (size_t i = 0; i < rows && !st; i++)
-        st = draw(whose[i], carat_session_row(list[0]->s, i), err);
-    return st;
+    return st ? st : draw_all(whose, rows, err);
 }
 
 /* Closes the text of replies that have ended -> how many have not. */
@@ -341,12 +382,7 @@ carat_status carat_generation_step(carat_generation *const *list, size_t n, size
                                    carat_err *err)
 {
     size_t begun = 0;
-    carat_status st = CARAT_OK;
-    for (size_t i = 0; i < n && !st; i++)
-        if (!list[i]->started) {
-            st = start(list[i], err);
-            begun++;
-        }
+    carat_status st = start_all(list, n, &begun, err);
     if (!begun && !st)
         st = decode(list, n, err);
     return st ? st : settle(list, n, unfinished, err);
