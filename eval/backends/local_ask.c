@@ -2,8 +2,8 @@
  *
  * Replies are written in the slots of one session: each step appends a token to all of them in one pass over the weights (as Orca does,
  * Yu et al. 2022), and a slot whose reply ends takes the next question at once. A prompt computes only what no timeline holds: a prefix that
- * several prompts begin with is computed once, kept in a timeline of its own and copied (local_lines.c). Prompts are computed in
- * pieces between the steps, so that no reply waits for longer than one piece. None of it changes a bit of a reply. */
+ * several prompts begin with is computed once, kept in a timeline of its own and copied (local_lines.c). Prompts are computed between the
+ * steps, so many tokens at a time that passes are full, and no more, so that no reply waits for long. None of it changes a bit of a reply. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,9 @@ enum {
     USUAL_SLOTS = CARAT_STEP_ROWS,
     MOST_PINS = 16,
     QUEUE = 16,  /* questions looked at ahead of their turn, to see what they share */
-    PIECE = 512, /* prompt tokens computed between two steps */
+    PIECE = 512, /* prompt tokens computed between two steps, or a few more */
+    CROWD = 8,   /* a free slot waits until one in so many is free, so that prompts are computed together, */
+    PATIENCE = 8, /* but for no more than so many steps */
     WORTH = 64,  /* a shared prefix gets a line of its own where it saves so many tokens to each */
     LEAST_CONTEXT = 2048
 };
@@ -46,7 +48,10 @@ typedef struct desk {
     bool exhausted;
     job *running[CARAT_STEP_ROWS]; /* by slot */
     size_t n_running;
-    job *prefill; /* the one of them whose prompt is being computed; NULL: none */
+    job *prefill; /* the one of them of whose prompt a long piece, or its prefix, is being computed; NULL: none */
+    job *ready[CARAT_STEP_ROWS]; /* those whose rest of a prompt is for the next pass */
+    size_t n_ready, ready_tokens;
+    size_t waited; /* steps since a slot was free for a question */
 } desk;
 
 static void free_job(job *j)
@@ -105,6 +110,8 @@ static carat_status fail(desk *d, job *j, const carat_err *why, carat_err *err)
 {
     carat_status st = why->status;
     carat_answer out = {.finish = "error", .fault = why->text, .tries = 1};
+    if (j->slot < d->lines->slots)
+        d->lines->line[j->slot].held = 0;
     if (*j->prompt.sha256)
         out.prompt_sha256 = j->prompt.sha256;
     out.prompt_tokens = j->prompt.n;
@@ -271,6 +278,13 @@ static carat_status seat(desk *d, carat_err *err)
     return st;
 }
 
+/* Ctrl-C is heard between passes; the asking ends then. */
+static bool go_on(void *ctx, size_t done, size_t total)
+{
+    (void)ctx, (void)done, (void)total;
+    return !carat_interrupted();
+}
+
 static carat_status open_reply(const desk *d, job *j, carat_err *err)
 {
     carat_generate_options o = {.tokenizer = d->l->tokenizer,
@@ -279,7 +293,8 @@ static carat_status open_reply(const desk *d, job *j, carat_err *err)
                                 .sequence = j->slot,
                                 .raw = j->q.prompt != NULL,
                                 .stop = j->q.stop,
-                                .n_stop = j->q.n_stop};
+                                .n_stop = j->q.n_stop,
+                                .go_on = go_on};
     return carat_generation_open(d->l->session, &o, j->prompt.ids, j->prompt.n, &j->g, err);
 }
 
@@ -294,81 +309,7 @@ static carat_status note_times(job *j, carat_err *err)
     return st;
 }
 
-/* The next piece of the prompt under way -> its tokens. */
-static carat_status piece(desk *d, size_t *tokens, carat_err *err)
-{
-    job *j = d->prefill;
-    carat_lines *l = d->lines;
-    carat_line *line = &l->line[j->pinning ? j->pin : j->slot];
-    size_t rest = line->n - line->held, unfinished;
-    carat_status st;
-    *tokens = rest < PIECE ? rest : PIECE;
-    if (j->pinning) {
-        if ((st = carat_lines_compute(l, j->pin, PIECE, err)) || line->held < line->n)
-            return st;
-        j->pinning = false;
-        return carat_lines_assign(l, j->slot, j->prompt.ids, j->prompt.n, j->prompt.n - 1, err);
-    }
-    if (rest > PIECE)
-        return carat_lines_compute(l, j->slot, PIECE, err);
-    if ((st = open_reply(d, j, err)) || (st = carat_generation_step(&j->g, 1, &unfinished, err)))
-        return st;
-    line->held = line->n;
-    d->prefill = NULL;
-    return note_times(j, err);
-}
-
-/* May another piece of a prompt be computed, after `spent` tokens of them since the last step? A step of a few replies costs nearly what one of
- * many does: while most slots are empty they are filled first, within bounds. */
-static bool has_time(const desk *d, size_t spent)
-{
-    bool filling = 2 * d->n_running <= d->lines->slots;
-    return spent < (size_t)PIECE * (filling ? d->lines->slots : 1);
-}
-
-/* The first question of the queue can never have the room it needs: that is its fault, a shorter one may still fit. */
-static carat_status turn_away(desk *d, carat_err *why, carat_err *err)
-{
-    job *j = d->queue[0];
-    memmove(d->queue, d->queue + 1, --d->queued * sizeof *d->queue);
-    if (why->status == CARAT_ENOMEM)
-        why->status = CARAT_EUSAGE;
-    return fail(d, j, why, err);
-}
-
-static carat_status advance(desk *d, size_t *tokens, carat_err *err)
-{
-    carat_err why = {0};
-    carat_status st = d->prefill ? CARAT_OK : seat(d, &why);
-    job *j = d->prefill;
-    if (!st)
-        st = piece(d, tokens, &why);
-    if (st)
-        return fail(d, j, &why, err);
-    return j->g && carat_generation_result(j->g)->finish ? finish(d, j, err) : CARAT_OK;
-}
-
-/* Prompts, until slots or questions are used up, or replies have waited for long enough. */
-static carat_status admit(desk *d, carat_err *err)
-{
-    carat_status st = CARAT_OK;
-    for (size_t spent = 0, tokens = 0; !st && !carat_interrupted(); spent += tokens, tokens = 0) {
-        carat_err why = {0};
-        bool seated = d->prefill != NULL, full = d->n_running && d->n_running == d->lines->slots;
-        if ((d->n_running && !has_time(d, spent)) || (!seated && (!d->queued || full)))
-            break;
-        size_t room = d->l->session && d->lines->line ? d->l->options.context : 0;
-        if (seated || d->queue[0]->room <= room)
-            st = advance(d, &tokens, err);
-        else if (d->n_running)
-            break; /* a new session would lose their timelines */
-        else if (furnish(d, d->queue[0]->room, &why))
-            st = turn_away(d, &why, err);
-    }
-    return st;
-}
-
-/* ---- replies ------------------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------------------------- */
 
 /* A step of them all did not work out: each alone, so that only those fail that must. */
 static carat_status step_alone(desk *d, job *const *list, size_t n, carat_err *err)
@@ -383,25 +324,158 @@ static carat_status step_alone(desk *d, job *const *list, size_t n, carat_err *e
     return st;
 }
 
-static carat_status decode(desk *d, carat_err *err)
+/* The prompts of replies that have not begun, or a token more for each of those that have. */
+static carat_status step(desk *d, job *const *list, size_t n, carat_err *err)
 {
-    carat_generation *list[CARAT_STEP_ROWS];
-    job *whose[CARAT_STEP_ROWS];
-    size_t n = 0, unfinished;
-    for (uint32_t i = 0; i < d->lines->slots; i++)
-        if (d->running[i] && d->running[i]->g) {
-            whose[n] = d->running[i];
-            list[n++] = d->running[i]->g;
-        }
+    carat_generation *g[CARAT_STEP_ROWS];
+    carat_status st = CARAT_OK;
+    size_t unfinished;
+    for (size_t i = 0; i < n; i++)
+        g[i] = list[i]->g;
     if (!n)
         return CARAT_OK;
-    if (carat_generation_step(list, n, &unfinished, NULL))
-        return step_alone(d, whose, n, err);
-    carat_status st = CARAT_OK;
-    for (size_t i = 0; i < n && !st; i++)
-        if (!(st = note_times(whose[i], err)) && carat_generation_result(list[i])->finish)
-            st = finish(d, whose[i], err);
+    if (carat_generation_step(g, n, &unfinished, NULL))
+        return step_alone(d, list, n, err);
+    for (size_t i = 0; i < n && !st; i++) {
+        carat_finish how = carat_generation_result(g[i])->finish;
+        if (!(st = note_times(list[i], err)) && how && how != CARAT_FINISH_CANCELLED)
+            st = finish(d, list[i], err);
+    }
     return st;
+}
+
+static carat_status decode(desk *d, carat_err *err)
+{
+    job *list[CARAT_STEP_ROWS];
+    size_t n = 0;
+    for (uint32_t i = 0; i < d->lines->slots; i++)
+        if (d->running[i] && d->running[i]->g)
+            list[n++] = d->running[i];
+    d->waited += d->queued && d->n_running < d->lines->slots;
+    return step(d, list, n, err);
+}
+
+/* ---- admission ----------------------------------------------------------------------------------------------- */
+
+/* The prompts of those that are ready, in passes that they share, and their first tokens. */
+static carat_status begin(desk *d, carat_err *err)
+{
+    job *list[CARAT_STEP_ROWS];
+    size_t n = 0;
+    carat_status st = CARAT_OK;
+    for (size_t i = 0; i < d->n_ready && !st; i++) {
+        carat_err why = {0};
+        job *j = d->ready[i];
+        if (open_reply(d, j, &why))
+            st = fail(d, j, &why, err);
+        else
+            list[n++] = j;
+    }
+    d->n_ready = d->ready_tokens = 0;
+    for (size_t i = 0; i < n && !st; i++)
+        d->lines->line[list[i]->slot].held = d->lines->line[list[i]->slot].n;
+    return st ? st : step(d, list, n, err);
+}
+
+/* The next piece of the prefix or prompt under way -> its tokens; the last piece of a prompt is left for `begin`. */
+static carat_status piece(desk *d, size_t *tokens, carat_err *err)
+{
+    job *j = d->prefill;
+    carat_lines *l = d->lines;
+    carat_line *line = &l->line[j->pinning ? j->pin : j->slot];
+    size_t rest = line->n - line->held;
+    carat_status st;
+    if (j->pinning || rest > PIECE) {
+        *tokens = rest < PIECE ? rest : PIECE;
+        if ((st = carat_lines_compute(l, j->pinning ? j->pin : j->slot, PIECE, err)) || !j->pinning ||
+            line->held < line->n)
+            return st;
+        j->pinning = false;
+        return carat_lines_assign(l, j->slot, j->prompt.ids, j->prompt.n, j->prompt.n - 1, err);
+    }
+    d->ready[d->n_ready++] = j;
+    d->ready_tokens += rest;
+    d->prefill = NULL;
+    return CARAT_OK;
+}
+
+/* Would the first question of the queue have more to copy if those that are ready were computed? */
+static bool hurries(const desk *d)
+{
+    const carat_lines *l = d->lines;
+    const job *j = d->queue[0];
+    size_t most = 0, held = carat_lines_common(l, 0, l->slots + l->pins, j->prompt.ids, j->prompt.n - 1, true);
+    for (size_t i = 0; i < d->n_ready; i++) {
+        size_t n = common(j, d->ready[i]);
+        most = n > most ? n : most;
+    }
+    return d->l->reuse && most >= held + WORTH;
+}
+
+/* May more of prompts be computed, after `spent` tokens of them since the last step? A step of a few replies costs nearly what one of
+ * many does: while most slots are empty they are filled first, within bounds. */
+static bool has_time(const desk *d, size_t spent)
+{
+    bool filling = 2 * d->n_running <= d->lines->slots;
+    return !d->n_running || spent < (size_t)PIECE * (filling ? d->lines->slots : 1);
+}
+
+/* Are there slots enough for questions that wait? Few rows cost nearly what many do, so one question waits for others. */
+static bool due(const desk *d)
+{
+    size_t empty = d->lines->slots - d->n_running;
+    return d->prefill || !d->n_running || empty * CROWD >= d->lines->slots || d->waited >= PATIENCE ||
+           (d->exhausted && empty >= d->queued);
+}
+
+/* The first question of the queue can never have the room it needs: that is its fault, a shorter one may still fit. */
+static carat_status turn_away(desk *d, carat_err *why, carat_err *err)
+{
+    job *j = d->queue[0];
+    memmove(d->queue, d->queue + 1, --d->queued * sizeof *d->queue);
+    if (why->status == CARAT_ENOMEM)
+        why->status = CARAT_EUSAGE;
+    return fail(d, j, why, err);
+}
+
+/* Is there a question and a slot for it? A session with more room would lose the timelines of the others. */
+static bool has_next(const desk *d)
+{
+    size_t room = d->l->session && d->lines->line ? d->l->options.context : 0;
+    return d->queued && (!d->n_running || (d->n_running < d->lines->slots && d->queue[0]->room <= room));
+}
+
+static carat_status receive(desk *d, carat_err *err)
+{
+    carat_err why = {0};
+    size_t room = d->l->session && d->lines->line ? d->l->options.context : 0;
+    if (d->queue[0]->room > room && furnish(d, d->queue[0]->room, &why))
+        return turn_away(d, &why, err);
+    carat_status st = hurries(d) ? begin(d, err) : CARAT_OK;
+    if (!st && seat(d, &why))
+        st = fail(d, d->prefill, &why, err);
+    return st;
+}
+
+/* Prompts, until slots or questions are used up, or replies have waited for long enough. */
+static carat_status admit(desk *d, carat_err *err)
+{
+    carat_status st = CARAT_OK;
+    if (!due(d))
+        return CARAT_OK;
+    d->waited = 0;
+    for (size_t spent = 0, tokens = 0; !st && !carat_interrupted(); spent += tokens, tokens = 0) {
+        carat_err why = {0};
+        if (!has_time(d, spent + d->ready_tokens) || (st = fill_queue(d, err)))
+            break;
+        if (!d->prefill && !has_next(d))
+            break;
+        if (!d->prefill)
+            st = receive(d, err);
+        else if (piece(d, &tokens, &why))
+            st = fail(d, d->prefill, &why, err);
+    }
+    return st || carat_interrupted() ? st : begin(d, err);
 }
 
 carat_status carat_local_ask(void *self, const carat_asking *questions, uint32_t parallel, carat_err *err)
