@@ -14,11 +14,11 @@
 enum {
     USUAL_SLOTS = CARAT_STEP_ROWS,
     MOST_PINS = 16,
-    QUEUE = 16,  /* questions looked at ahead of their turn, to see what they share */
-    PIECE = 512, /* prompt tokens computed between two steps, or a few more */
-    CROWD = 8,   /* a free slot waits until one in so many is free, so that prompts are computed together, */
+    QUEUE = 16,   /* questions looked at ahead of their turn, to see what they share */
+    PIECE = 512,  /* prompt tokens computed between two steps, or a few more */
+    CROWD = 8,    /* a free slot waits until one in so many is free, so that prompts are computed together, */
     PATIENCE = 8, /* but for no more than so many steps */
-    WORTH = 64,  /* a shared prefix gets a line of its own where it saves so many tokens to each */
+    WORTH = 64,   /* a shared prefix gets a line of its own where it saves so many tokens to each */
     LEAST_CONTEXT = 2048
 };
 
@@ -48,7 +48,8 @@ typedef struct desk {
     bool exhausted;
     job *running[CARAT_STEP_ROWS]; /* by slot */
     size_t n_running;
-    job *prefill; /* the one of them of whose prompt a long piece, or its prefix, is being computed; NULL: none */
+    job *
+        prefill; /* the one of them of whose prompt a long piece, or its prefix, is being computed; NULL: none */
     job *ready[CARAT_STEP_ROWS]; /* those whose rest of a prompt is for the next pass */
     size_t n_ready, ready_tokens;
     size_t waited; /* steps since a slot was free for a question */
@@ -404,7 +405,8 @@ static bool hurries(const desk *d)
 {
     const carat_lines *l = d->lines;
     const job *j = d->queue[0];
-    size_t most = 0, held = carat_lines_common(l, 0, l->slots + l->pins, j->prompt.ids, j->prompt.n - 1, true);
+    size_t most = 0,
+           held = carat_lines_common(l, 0, l->slots + l->pins, j->prompt.ids, j->prompt.n - 1, true);
     for (size_t i = 0; i < d->n_ready; i++) {
         size_t n = common(j, d->ready[i]);
         most = n > most ? n : most;

@@ -18,9 +18,9 @@ enum { CARAT_SPLITS = 64, CARAT_RECORDS = CARAT_SPLITS + CARAT_STEP_ROWS };
 
 /* What belongs to one sequence. */
 typedef struct carat_timeline {
-    int32_t *ids; /* [context] */
-    size_t n;     /* positions that are valid */
-    size_t low;   /* sliding layers have lost what lies before this position */
+    int32_t *ids;    /* [context] */
+    size_t n;        /* positions that are valid */
+    size_t low;      /* sliding layers have lost what lies before this position */
     size_t computed; /* positions that its last sync computed */
     carat_cache cache;
 } carat_timeline;
@@ -71,7 +71,8 @@ struct carat_session {
 carat_status carat_session_open_lent(const carat_model *m, const carat_session *lender, carat_session **out,
                                      carat_err *err);
 
-enum { CARAT_SPANS = 2 * CARAT_STEP_ROWS /* of a pass, at most: rows with and without logits of each sequence */ };
+/* Spans of a pass, at most: of each sequence a ring that is filled anew, rows without and rows with logits. */
+enum { CARAT_SPANS = 3 * CARAT_STEP_ROWS };
 
 /* Rows [row, row + n) of a pass: positions [pos, pos + n) of one timeline. */
 typedef struct carat_span {
@@ -84,7 +85,8 @@ typedef struct carat_span {
 /* One pass: rows [0, n) through the model. */
 typedef struct carat_pass {
     carat_session *s;
-    const carat_span *span; /* [spans], in the order of their rows, without gaps; those of a timeline are one run of positions */
+    const carat_span *
+        span; /* [spans], in the order of their rows, without gaps; those of a timeline are one run of positions */
     size_t spans;
     size_t n;
     size_t first;  /* rows before it stop after the last layer that owns K/V */
@@ -109,7 +111,8 @@ bool carat_timeline_holds(const carat_session *s, const carat_timeline *t, size_
 void carat_timeline_written(const carat_session *s, carat_timeline *t, size_t n, size_t end);
 carat_status carat_check_sequence(const carat_session *s, uint32_t sequence, carat_err *err);
 /* May ids [0, n) come to stand at positions from pos on? */
-carat_status carat_check_ids(const carat_session *s, size_t pos, const int32_t *ids, size_t n, carat_err *err);
+carat_status carat_check_ids(const carat_session *s, size_t pos, const int32_t *ids, size_t n,
+                             carat_err *err);
 
 /* Runs the pass on the session's team. */
 void carat_pass_run(carat_pass *p);

@@ -1,7 +1,7 @@
 /* Syncs: timelines become the ids they should, in passes that they share.          SPDX-License-Identifier: Apache-2.0
  *
  * A pass is filled with rows of one sequence after the other. Rows whose logits are wanted stand behind all others, so that the layers that
- * own no K/V, and the head, see them alone: a sequence that ends in a pass has two spans in it. */
+ * own no K/V, and the head, see them alone: a sequence that ends in a pass has its last span there. */
 #include <string.h>
 
 #include "runtime/base/file.h"
@@ -16,7 +16,7 @@ typedef struct course {
     size_t pos;  /* [0, pos) stand */
     size_t same; /* before it, only the rings are filled anew */
     size_t from; /* the first position whose logits are wanted */
-    size_t take; /* positions in the pass under way */
+    size_t end;  /* [pos, end) are in the pass under way */
 } course;
 
 /* ---- checks -------------------------------------------------------------------------------------------------- */
@@ -118,29 +118,37 @@ static carat_status ask(const course *c, size_t n, carat_err *err)
     return CARAT_OK;
 }
 
-static void add_span(carat_pass *p, carat_span *span, const course *c, size_t pos, size_t n)
+/* Positions [pos, end), if there are any. */
+static void add_span(carat_pass *p, carat_span *span, const course *c, size_t pos, size_t end)
 {
-    if (n)
-        span[p->spans++] = (carat_span){c->t, p->n, n, pos, pos < c->same};
-    p->n += n;
+    if (pos >= end)
+        return;
+    span[p->spans++] = (carat_span){c->t, p->n, end - pos, pos, pos < c->same};
+    p->n += end - pos;
 }
 
-/* At most `rows` rows -> p; span: [CARAT_SPANS]. */
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* At most `rows` rows -> p; span: [CARAT_SPANS]. Sequences end in their order: so do their rows of logits. */
 static void fill(carat_pass *p, carat_span *span, course *c, size_t n, size_t rows)
 {
     for (size_t i = 0; i < n; i++) {
-        size_t end = c[i].pos < c[i].same ? c[i].same : c[i].r->n, left = end - c[i].pos;
-        size_t before = c[i].from > c[i].pos ? c[i].from - c[i].pos : 0;
-        c[i].take = left < rows ? left : rows;
-        rows -= c[i].take;
-        add_span(p, span, &c[i], c[i].pos, before < c[i].take ? before : c[i].take);
+        c[i].end = c[i].pos + least(rows, c[i].r->n - c[i].pos);
+        rows -= c[i].end - c[i].pos;
+        add_span(p, span, &c[i], c[i].pos, least(c[i].same, c[i].end));
+        add_span(p, span, &c[i], most(c[i].pos, c[i].same), least(c[i].from, c[i].end));
     }
     p->wanted = p->n;
-    for (size_t i = 0; i < n; i++) {
-        size_t end = c[i].pos + c[i].take, pos = c[i].from > c[i].pos ? c[i].from : c[i].pos;
-        if (pos < end)
-            add_span(p, span, &c[i], pos, end - pos);
-    }
+    for (size_t i = 0; i < n; i++)
+        add_span(p, span, &c[i], most(c[i].pos, c[i].from), c[i].end);
 }
 
 /* A long pass has touched many rows of the per-layer table, and with each its neighbours were mapped: they stay cached, but no longer
@@ -154,14 +162,13 @@ static void let_go(const carat_session *s, size_t rows)
 
 static void advance(const carat_session *s, course *c, const carat_pass *p)
 {
-    size_t end = c->pos + c->take;
-    if (!c->take)
+    if (c->pos == c->end)
         return;
-    carat_timeline_written(s, c->t, p->bad ? 0 : end, end);
-    if (c->pos < c->same && end == c->same)
+    if (c->pos < c->same && c->same <= c->end)
         c->t->low = c->same + 1 - s->m->config.window; /* all layers' windows are right from here on */
-    c->t->computed += c->take;
-    c->pos = end;
+    carat_timeline_written(s, c->t, p->bad ? 0 : c->end, c->end);
+    c->t->computed += c->end - c->pos;
+    c->pos = c->end;
 }
 
 /* Which rows of logits a pass leaves: of rows that were handed on, the last; else one of each sequence that ended. */

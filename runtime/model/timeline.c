@@ -121,7 +121,7 @@ carat_status carat_session_step(carat_session *s, const carat_step *steps, size_
     carat_pass_run(&p);
     for (size_t i = 0; i < count; i++)
         carat_timeline_written(s, &s->line[steps[i].sequence], span[i].pos + (p.bad ? 0 : span[i].n),
-                     span[i].pos + span[i].n);
+                               span[i].pos + span[i].n);
     if (p.bad)
         return carat_fail(err, CARAT_EFORMAT,
                           "a logit of a step is not a number: the weights hold NaN or overflow");
