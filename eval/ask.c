@@ -11,7 +11,13 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/par.h"
 
-enum { MAX_GRADERS = 64, ASKED_SHOWN = 2000 /* bytes of a prompt in its record */ };
+enum {
+    MAX_GRADERS = 64,
+    /* bytes of prompts in the records of a suite, and of one: a run of 12,032 questions stays of a size that one can read */
+    ASKED_ALL = 24 << 20,
+    ASKED_LEAST = 2000,
+    ASKED_MOST = 16000
+};
 
 /* An answer that waits for a grader. */
 typedef struct waiting {
@@ -258,23 +264,32 @@ static carat_status keep(asking *r, size_t i, const carat_answer *answer, carat_
     return st ? st : wait_for_grader(r, i, answer, err);
 }
 
-/* The end of the last thing said, where the question itself stands; without what went before, as examples do. */
-static void tell(const carat_question *q, carat_str *out)
+/* The end of the last thing said, at most `room` bytes, where the question itself stands: before it come examples. *cut: bytes that
+ * stand before, in other messages too. */
+static void tell(const carat_question *q, size_t room, carat_str *out, uint64_t *cut)
 {
-    const carat_json *last = NULL;
     carat_json *messages = NULL;
-    const char *text = q->prompt;
-    if (!text && !carat_json_parse(q->messages, strlen(q->messages), &messages, NULL)) {
+    const char *text = q->prompt, *said;
+    *cut = 0;
+    if (!text && !carat_json_parse(q->messages, strlen(q->messages), &messages, NULL))
         for (const carat_json *m = carat_json_first(messages); m; m = carat_json_next(m))
-            last = m;
-        carat_json_text(carat_json_get(last, "content"), "content", &text, NULL);
-    }
-    size_t len = text ? strlen(text) : 0, from = len > ASKED_SHOWN ? len - ASKED_SHOWN : 0;
+            if (!carat_json_text(carat_json_get(m, "content"), "content", &said, NULL)) {
+                *cut += text ? strlen(text) : 0;
+                text = said;
+            }
+    size_t len = text ? strlen(text) : 0, from = len > room ? len - room : 0;
     while (from < len && ((unsigned char)text[from] & 0xC0) == 0x80)
         from++;
+    *cut += from;
     if (text)
         carat_str_puts(out, text + from);
     carat_json_free(messages);
+}
+
+static size_t asked_room(size_t items)
+{
+    size_t room = items ? ASKED_ALL / items : ASKED_MOST;
+    return room < ASKED_LEAST ? ASKED_LEAST : room > ASKED_MOST ? ASKED_MOST : room;
 }
 
 static carat_status done(void *ctx, size_t i, const carat_answer *told, carat_err *err)
@@ -284,7 +299,7 @@ static carat_status done(void *ctx, size_t i, const carat_answer *told, carat_er
     carat_str asked = CARAT_STR_INIT;
     carat_answer answer = *told;
     if (!carat_ask_question(r->a->suite, r->a->state, r->a->eval, i, &q, NULL))
-        tell(&q, &asked);
+        tell(&q, asked_room(r->a->items), &asked, &answer.asked_cut);
     answer.asked = asked.len ? asked.data : NULL;
     carat_status st = keep(r, i, &answer, err);
     carat_str_free(&asked);

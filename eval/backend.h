@@ -29,6 +29,7 @@ typedef struct carat_answer {
     const char *fault;   /* why this counts as not measured; NULL: it was measured */
     const char *
         asked; /* the end of what was asked, for people who look at the record; not the backend's: set by who asks. NULL: not told */
+    uint64_t asked_cut; /* bytes that were asked before those */
     const char
         *prompt_sha256; /* hex, of the exact bytes sent: the rendered text, or the request's messages */
     uint64_t prompt_tokens, cached_tokens, reply_tokens; /* 0: unknown */

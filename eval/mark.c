@@ -28,6 +28,8 @@ static bool cut_short(const carat_answer *a)
 static void put_answer(carat_jw *w, const carat_answer *a)
 {
     carat_jw_put_text(w, "asked", a->asked);
+    if (a->asked_cut)
+        carat_jw_put_u64(w, "asked_cut", a->asked_cut);
     carat_jw_put_text(w, "prompt_sha256", a->prompt_sha256);
     carat_jw_put_text(w, "reply", a->raw);
     carat_jw_put_text(w, "thought", a->thought);
@@ -185,6 +187,7 @@ bool carat_mark_reply(const carat_json *record, carat_answer *out)
                       .content = text_of(record, "content"),
                       .finish = text_of(record, "finish"),
                       .asked = text_of(record, "asked"),
+                      .asked_cut = count_of(record, "asked_cut"),
                       .prompt_sha256 = text_of(record, "prompt_sha256"),
                       .prompt_tokens = count_of(record, "prompt_tokens"),
                       .cached_tokens = count_of(record, "cached_tokens"),

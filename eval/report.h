@@ -57,9 +57,10 @@ void carat_report_number(carat_str *out, const carat_metric *m, double x);
 int carat_report_direction(const char *metric);    /* 1: bigger is better, -1: smaller, 0: neither */
 const char *carat_report_unit(const char *metric); /* "ms", "tokens/s"; "" without one */
 const char *carat_report_member(const carat_record *r, const char *key); /* a text, or NULL */
-void carat_report_tree(carat_jw *w, const carat_json *node);             /* as it was read */
-void carat_report_scalar(carat_str *out, const carat_json *node);        /* a text bare, all else as JSON */
-carat_outcome carat_report_outcome(const carat_record *r);               /* of suites that ask */
+uint64_t carat_report_asked_cut(const carat_record *r); /* bytes that stood before "asked" and are not kept */
+void carat_report_tree(carat_jw *w, const carat_json *node);      /* as it was read */
+void carat_report_scalar(carat_str *out, const carat_json *node); /* a text bare, all else as JSON */
+carat_outcome carat_report_outcome(const carat_record *r);        /* of suites that ask */
 /* NULL, or why the numbers of this run are not the last word: unfinished, contradictory. */
 const char *carat_report_caveat(const carat_report_run *run, carat_str *scratch);
 

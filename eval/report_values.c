@@ -4,6 +4,13 @@
 
 #include "eval/report.h"
 
+uint64_t carat_report_asked_cut(const carat_record *r)
+{
+    uint64_t cut = 0;
+    carat_json_u64(carat_json_get(r->json, "asked_cut"), "asked_cut", 0, UINT64_MAX, &cut, NULL);
+    return cut;
+}
+
 const char *carat_report_member(const carat_record *r, const char *key)
 {
     const char *text = NULL;

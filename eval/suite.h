@@ -4,7 +4,7 @@
  * (`item`: perplexity, kld), through carat_backend only. The other asks (`question`) and marks the answer (`grade`): it never sees the
  * backend, and what is common to all such suites (the record of an item, outcomes, score, groups, intervals) is done for it.
  * The record of an item is one JSON object, a line of items.jsonl, that can be kept, read back and marked anew. Of suites that ask:
- *   {"suite", "item", "id", "cluster", "groups": {"category": "math", ...}, "asked", "prompt_sha256", "reply", "thought", "finish", "truncated",
+ *   {"suite", "item", "id", "cluster", "groups": {"category": "math", ...}, "asked", "asked_cut", "prompt_sha256", "reply", "thought", "finish", "truncated",
  *    "prompt_tokens", "reply_tokens", "seconds", "first_s", "tries", "fault", "outcome": "right|wrong|unparsed|not_measured",
  *    "score", + what grade writes ("pred", "level", ...)}
  * so that compare, report and merge need to know no suite.

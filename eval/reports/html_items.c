@@ -3,6 +3,7 @@
  * A run may hold 12,032 replies of any length: of each outcome the first few are shown, of each text so many bytes of its beginning and its
  * end, and the page says what it leaves out. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/markup.h"
@@ -98,7 +99,7 @@ static void put_groups(carat_str *out, const carat_record *r)
 static bool is_told(const char *key)
 {
     static const char *const told[] = {"suite",   "id",     "groups", "outcome", "reply", "content",
-                                       "thought", "prompt", "asked",  "score",   "pred"};
+                                       "thought", "prompt", "asked",  "score",   "pred",  "asked_cut"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (strcmp(key, told[i]) == 0)
             return true;
@@ -136,7 +137,11 @@ static void put_members(carat_str *out, const carat_record *r)
 
 static void put_asked(carat_str *out, const carat_record *r)
 {
-    put_folded(out, "Asked (its end)", carat_report_member(r, "asked"));
+    char label[96] = "Asked";
+    uint64_t cut = carat_report_asked_cut(r);
+    if (cut)
+        snprintf(label, sizeof label, "Asked: the end, behind %" PRIu64 " bytes that are not kept", cut);
+    put_folded(out, label, carat_report_member(r, "asked"));
 }
 
 static void put_reply(carat_str *out, const carat_record *r)

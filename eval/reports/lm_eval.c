@@ -3,7 +3,7 @@
  * results_TIME.json, and samples_SUITE_TIME.jsonl beside it in a directory, as its EvaluationTracker names them. A metric is
  * "NAME,none" with "NAME_stderr,none". A group of a suite ("category": "math") is a subtask, SUITE/category/math. What the schema has no
  * word for stands under "carat": outcomes and the method. Items that were not measured are samples without a metric; the harness
- * itself would have marked them wrong. Of a prompt its end is kept. */
+ * itself would have marked them wrong. Of a long prompt its end is kept, and arg_0 says so. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -305,7 +305,14 @@ static void put_asked(carat_jw *w, const carat_record *r)
     carat_jw_open(w, '{');
     carat_jw_key(w, "gen_args_0");
     carat_jw_open(w, '{');
-    carat_jw_put_text(w, "arg_0", asked ? asked : "");
+    carat_str text = CARAT_STR_INIT;
+    uint64_t cut = carat_report_asked_cut(r);
+    if (cut)
+        carat_str_printf(&text, "[%" PRIu64 " bytes in front are not kept] ... ", cut);
+    carat_str_puts(&text, asked ? asked : "");
+    carat_jw_put_text(w, "arg_0", text.data);
+    w->out->failed |= text.failed;
+    carat_str_free(&text);
     carat_jw_close(w);
     carat_jw_close(w);
 }

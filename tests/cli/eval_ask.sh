@@ -108,3 +108,15 @@ code ask --thinking maybe; cat err
 code ask --from 2024; cat err
 code ask --shard 1/2; cat err
 code ask --suite gsm8k,gsm8k; cat err
+
+echo "-- what is kept of a long question, and how reports tell that it was cut"
+python3 -c 'import json
+for n in (100, 15000, 15990, 40000): print(json.dumps({"question": "BEGIN " + "é" * (n // 2) + " What is 4 + 3?", "answer": "#### 7"}))' >long.jsonl
+"$CARAT" eval "$demo" --suite gsm8k --data gsm8k=long.jsonl --max-tokens 1 -t 1 -q -o long >out || echo "exit $?"
+python3 - <<'PY'
+import json
+for r in map(json.loads, open("long/items.jsonl")):
+    print(len(r["asked"].encode()), r.get("asked_cut"), r["asked"].startswith("BEGIN"), r["asked"].endswith("3?") or r["asked"][-20:])
+PY
+mkdir lm && "$CARAT" report long --format lm-eval -o lm/ && grep -ho '"arg_0": ".\{40\}' lm/samples*
+"$CARAT" report long --format html -o long.html && grep -o '<summary>Asked[^<]*' long.html

@@ -51,6 +51,8 @@ def asked(suite, i, opt):
               "thought": prose(again, 200) if i % 5 == 0 else None, "finish": "length" if truncated else "stop", "truncated": truncated,
               "prompt_tokens": 1200, "reply_tokens": len(reply) // 4, "seconds": .5 + again.expovariate(1 / 2), "first_s": .05 + again.expovariate(20),
               "tries": 1, "fault": "HTTP 500 after 5 tries" if outcome == "not_measured" and not truncated else None, "outcome": outcome}
+    if i % 7 == 0:
+        record["asked_cut"] = 5431
     if suite == "mrcr":
         record["groups"] = {"bucket": ["4k-8k", "8k-16k", "16k-32k"][i % 3], "needles": "248"[i % 3]}
     if outcome in ("right", "wrong"):
