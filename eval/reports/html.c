@@ -164,7 +164,9 @@ static carat_status write(const carat_report *r, carat_str *out, carat_err *err)
     carat_status st = CARAT_OK;
     put_head(r, out);
     put_runs(r, out);
-    carat_str_puts(out, "</header>\n");
+    carat_str_puts(
+        out, "<p class=\"paper soft\">On paper stands what was unfolded on the screen: items are folded, "
+             "with their prompts and replies.</p>\n</header>\n");
     carat_html_overview(r, out);
     st = carat_html_verdicts(r, out, err);
     for (size_t i = 0; (suite = carat_report_suite_name(r, i)) && !st; i++)

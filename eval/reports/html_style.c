@@ -10,13 +10,11 @@ const char *const carat_html_style[] = {
     "track:#22272d;--note:#3a3112;",
     "--a:#6fb1f5;--b:#f0a35e;--c:#b79df0;--d:#5cc4bc;--e:#ec86bb;--f:#b9c76a;--right:#58b27f;--wrong:#e27b71;"
     "--unparsed:#d8b23e;",
-    "--missing:#8d96a1;--cut:#596270}}\n",
-    "*{box-sizing:border-box}\n",
+    "--missing:#8d96a1;--cut:#596270}}\n", "*{box-sizing:border-box}\n",
     "html{color-scheme:light dark;-webkit-text-size-adjust:100%}\n",
     "body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,'Segoe "
     "UI',Roboto,'Noto Sans',sans-serif;",
-    "font-variant-numeric:tabular-nums}\n",
-    "main{max-width:62rem;margin:0 auto;padding:1.5rem 1rem 3rem}\n",
+    "font-variant-numeric:tabular-nums}\n", "main{max-width:62rem;margin:0 auto;padding:1.5rem 1rem 3rem}\n",
     "h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem;overflow-wrap:anywhere}\n",
     "h2{font-size:1.15rem;margin:2.5rem 0 .5rem;padding-top:.75rem;border-top:1px solid "
     "var(--line);overflow-wrap:anywhere}\n",
@@ -27,15 +25,13 @@ const char *const carat_html_style[] = {
     "a{color:var(--a)}nav a{display:inline-block;margin-right:.9rem}\n",
     ".caveat{background:var(--note);padding:.5rem .75rem;border-left:4px solid "
     "var(--unparsed);overflow-wrap:anywhere}\n",
-    ".scroll{overflow-x:auto}\n",
-    "table{border-collapse:collapse;width:100%}\n",
+    ".scroll{overflow-x:auto}\n", "table{border-collapse:collapse;width:100%}\n",
     "caption{text-align:left;padding-bottom:.25rem}\n",
     "th,td{text-align:left;vertical-align:baseline;padding:.22rem .75rem .22rem 0;border-bottom:1px solid "
     "var(--line)}\n",
     "th{font-weight:500}thead th{color:var(--soft);font-size:.82rem;font-weight:400}\n",
     "th:last-child,td:last-child{padding-right:0}\n",
-    ".num{text-align:right;white-space:nowrap}.big{font-weight:650}\n",
-    ".word{overflow-wrap:anywhere}\n",
+    ".num{text-align:right;white-space:nowrap}.big{font-weight:650}\n", ".word{overflow-wrap:anywhere}\n",
     "td.plot{width:38%;min-width:6.5rem;vertical-align:middle}\n",
     ".of{display:inline-flex;gap:.4rem;align-items:baseline;max-width:100%}.term{overflow-wrap:break-word;"
     "min-width:5rem}\n",
@@ -60,8 +56,7 @@ const char *const carat_html_style[] = {
     ".key li{display:flex;gap:.4rem;align-items:baseline}\n",
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:.5rem "
     "2rem;margin-top:1.5rem}\n",
-    "figure{margin:.5rem 0;max-width:31rem}\n",
-    "details{border-bottom:1px solid var(--line)}\n",
+    "figure{margin:.5rem 0;max-width:31rem}\n", "details{border-bottom:1px solid var(--line)}\n",
     "summary{cursor:pointer;padding:.3rem 0}\n",
     ".row>summary{display:flex;gap:.1rem "
     ".9rem;align-items:baseline;flex-wrap:wrap;position:relative;padding-left:1.1rem}\n",
@@ -85,10 +80,14 @@ const char *const carat_html_style[] = {
     "@media(max-width:40rem){main{padding:1rem .75rem "
     "2rem}th,td{padding-right:.5rem}.wide{display:none}.run{max-width:5rem}td.plot{width:32%;min-width:5rem}}"
     "\n",
+    ".paper{display:none}\n",
+    /* paper is light whatever the screen is, nothing on it can be scrolled or opened */
     "@media "
-    "print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;--track:#f2f2f2}body{font-size:10pt}main{"
-    "max-width:none;padding:0}",
-    "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}nav{display:none}pre{max-height:none}tr,"
-    "figure,summary{break-inside:avoid}",
-    "h2,h3{break-after:avoid}}\n",
+    "print{html{color-scheme:light}:root{--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;--track:#f2f2f2;"
+    "--note:#fff4d6;--a:#1f5fa8;--b:#b4540a;--c:#6b4fa0;--d:#1d7a74;--e:#a13670;--f:#5f6b1e;--right:#2f7d4f;"
+    "--wrong:#b5443b;--unparsed:#c08a00;--missing:#7b838d;--cut:#b3bac2}",
+    "body{font-size:10pt}main{max-width:none;padding:0}nav{display:none}.paper{display:block}",
+    "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}.scroll{overflow:visible}",
+    "th,td{overflow-wrap:anywhere}.num{white-space:normal}",
+    "pre{max-height:none;overflow:visible}tr,figure,summary{break-inside:avoid}h2,h3{break-after:avoid}}\n",
     NULL};
