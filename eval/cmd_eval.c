@@ -20,7 +20,7 @@ struct args {
     carat_opt_list data, variant, setting;
     int64_t context, stride, limit, parallel, max_tokens, samples;
     double temperature;
-    bool strip_options, official_fallback, unsafe_no_sandbox, regrade, no_prefix_reuse;
+    bool strip_options, official_fallback, exclude_errata, unsafe_no_sandbox, regrade, no_prefix_reuse;
 };
 
 enum { MAX_SUITES = 16, WINDOW = 512, EXIT_UNMEASURED = 5 };
@@ -224,6 +224,7 @@ static carat_eval eval_of(struct job *j, const carat_suite *s)
                         .to = a->to,
                         .strip_options = a->strip_options,
                         .official_fallback = a->official_fallback,
+                        .exclude_errata = a->exclude_errata,
                         .unsafe_no_sandbox = a->unsafe_no_sandbox};
 }
 
@@ -491,6 +492,8 @@ static const carat_opt options[] = {
     {"temperature", 0, CARAT_OPT_NUM, AT(temperature), "T", "instead of the protocol's"},
     {"from", 0, CARAT_OPT_TEXT, AT(from), "DATE", "livecodebench: problems of this day or later"},
     {"to", 0, CARAT_OPT_TEXT, AT(to), "DATE", "livecodebench: problems of this day or earlier"},
+    {"exclude-errata", 0, CARAT_OPT_FLAG, AT(exclude_errata), NULL,
+     "livecodebench: without the problems of its ERRATA.md, which right programs may fail"},
     {"strip-options", 0, CARAT_OPT_FLAG, AT(strip_options), NULL,
      "mmlu-pro: without the stray blanks around options"},
     {"official-fallback", 0, CARAT_OPT_FLAG, AT(official_fallback), NULL,

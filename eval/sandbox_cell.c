@@ -116,9 +116,8 @@ out:
 /* Without a sandbox: a folder of its own to write in. */
 static carat_status make_folder(carat_cell *c, carat_err *err)
 {
-    const char *tmp = getenv("TMPDIR");
     carat_str path = CARAT_STR_INIT;
-    carat_path_join(&path, tmp && *tmp ? tmp : "/tmp", "carat-XXXXXX");
+    carat_path_join(&path, carat_temp_dir(), "carat-XXXXXX");
     carat_status st = carat_str_check(&path, err);
     if (!st && !mkdtemp(path.data))
         st = carat_fail_errno(err, "%s", path.data);

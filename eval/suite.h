@@ -34,6 +34,7 @@ typedef struct carat_eval {
     double temperature;                    /* < 0: as the protocol says */
     const char *from, *to;                 /* dates, YYYY-MM-DD; NULL: open */
     bool strip_options, official_fallback; /* mmlu-pro */
+    bool exclude_errata;                   /* livecodebench */
     bool unsafe_no_sandbox;
 } carat_eval;
 

@@ -22,11 +22,13 @@ typedef struct carat_lcb_problem {
 typedef struct carat_lcb_options {
     const char *path;
     const char *from, *to; /* YYYY-MM-DD, both ends included; NULL: open */
+    bool no_errata;        /* leaves out the problems of the official ERRATA.md */
 } carat_lcb_options;
 
 carat_status carat_lcb_open(const carat_lcb_options *o, carat_lcb **out, carat_err *err);
 void carat_lcb_close(carat_lcb *l);
 size_t carat_lcb_count(const carat_lcb *l);
+size_t carat_lcb_left_out(const carat_lcb *l);                       /* problems of the errata */
 const carat_lcb_problem *carat_lcb_at(const carat_lcb *l, size_t i); /* by id */
 const carat_lcb_problem *carat_lcb_find(const carat_lcb *l, const char *id);
 
@@ -83,7 +85,7 @@ carat_status carat_lcb_sandbox(carat_lcb_mode mode, bool unsafe, carat_sandbox *
 /* A failure is the sandbox's: then there is no verdict. v begins as zeros and belongs to the caller (carat_lcb_verdict_free). */
 carat_status carat_lcb_check(carat_sandbox *s, carat_lcb_mode mode, const carat_lcb_tests *t,
                              carat_bytes code, carat_lcb_verdict *v, carat_err *err);
-/* The members "passed", "results", "error_code", "error_message". */
+/* The members "passed", "results", "error_code", "error_message"; "retried" where it was. */
 void carat_lcb_write(const carat_lcb_verdict *v, carat_jw *w);
 void carat_lcb_verdict_free(carat_lcb_verdict *v);
 

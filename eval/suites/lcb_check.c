@@ -347,6 +347,8 @@ void carat_lcb_write(const carat_lcb_verdict *v, carat_jw *w)
         carat_jw_bytes(w, v->message.data, v->message.len);
     else
         carat_jw_null(w);
+    if (v->retried)
+        carat_jw_put_bool(w, "retried", true);
 }
 
 void carat_lcb_verdict_free(carat_lcb_verdict *v)

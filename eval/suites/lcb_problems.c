@@ -26,18 +26,39 @@ typedef enum member {
     PUBLIC,
     PRIVATE,
     METADATA,
+    TITLE,
     MEMBERS
 } member;
-static const char *const names[MEMBERS] = {"question_id",       "question_content",   "starter_code",
-                                           "platform",          "difficulty",         "contest_date",
-                                           "public_test_cases", "private_test_cases", "metadata"};
+static const char *const names[MEMBERS] = {
+    "question_id",  "question_content",  "starter_code",       "platform", "difficulty",
+    "contest_date", "public_test_cases", "private_test_cases", "metadata", "question_title"};
+
+/* ERRATA.md: problems whose right answers the tests refuse, because there are several or because they are wrong, and such as talk to a
+ * judge. AtCoder's by their id, LeetCode's by their title. */
+static const char *const errata[] = {"abc311_c",
+                                     "abc326_d",
+                                     "abc327_b",
+                                     "abc333_e",
+                                     "abc337_e",
+                                     "abc343_a",
+                                     "abc343_e",
+                                     "abc350_c",
+                                     "abc355_e",
+                                     "abc362_c",
+                                     "arc185_c",
+                                     "arc189_a",
+                                     "apply-operations-to-make-string-empty",
+                                     "most-frequent-ids",
+                                     "find-words-containing-character",
+                                     "find-the-peaks",
+                                     "generate-binary-strings-without-adjacent-zeros"};
 
 struct carat_lcb {
     carat_map map[16];
     size_t n_maps;
     carat_arena arena;
     carat_lcb_problem *problem;
-    size_t n, cap;
+    size_t n, cap, left_out;
 };
 
 /* ---- members of a line */
@@ -119,6 +140,30 @@ static bool within(const carat_lcb_options *o, const char *date)
     return (!o->from || strncmp(date, o->from, 10) >= 0) && (!o->to || strncmp(date, o->to, 10) <= 0);
 }
 
+static bool in_errata(const char *name)
+{
+    for (size_t i = 0; i < sizeof errata / sizeof *errata; i++)
+        if (strcmp(name, errata[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Is the problem one of the errata, by its id or its title ("Find the Peaks" is "find-the-peaks")? */
+static carat_status of_errata(const char *id, carat_bytes title, bool *out, carat_err *err)
+{
+    carat_json *node = NULL;
+    const char *text;
+    carat_str slug = CARAT_STR_INIT;
+    *out = in_errata(id);
+    carat_status st = title.data && !*out ? decode(title, names[TITLE], &node, &text, err) : CARAT_OK;
+    for (const char *p = node && !st ? text : ""; *p; p++)
+        carat_str_putc(&slug, *p == ' ' ? '-' : *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p);
+    *out = *out || in_errata(slug.data);
+    carat_str_free(&slug);
+    carat_json_free(node);
+    return st;
+}
+
 static carat_status add(carat_lcb *l, const carat_lcb_options *o, const char *line, size_t n, carat_err *err)
 {
     carat_bytes span[MEMBERS];
@@ -131,9 +176,14 @@ static carat_status add(carat_lcb *l, const carat_lcb_options *o, const char *li
         return st;
     for (int i = ID; !st && i < DATE; i++)
         st = keep_text(l, span[i], names[i], text[i], err);
-    if (!st)
+    bool known = false;
+    if (!st && o->no_errata)
+        st = of_errata(p.id, span[TITLE], &known, err);
+    if (known)
+        l->left_out++;
+    if (!st && !known)
         st = carat_grow((void **)&l->problem, &l->cap, l->n + 1, sizeof *l->problem, err);
-    if (!st)
+    if (!st && !known)
         l->problem[l->n++] = p;
     return st;
 }
@@ -141,12 +191,11 @@ static carat_status add(carat_lcb *l, const carat_lcb_options *o, const char *li
 /* Rows of a file that is no plain text of lines, into a temporary one, which is mapped and has no name any more. */
 static carat_status unpack(const char *path, carat_map *out, carat_err *err)
 {
-    const char *tmp = getenv("TMPDIR");
     carat_table table = {0};
     carat_str name = CARAT_STR_INIT, row = CARAT_STR_INIT;
     FILE *f = NULL;
     bool more = true;
-    carat_path_join(&name, tmp && *tmp ? tmp : "/tmp", "carat-problems-XXXXXX");
+    carat_path_join(&name, carat_temp_dir(), "carat-problems-XXXXXX");
     carat_status st = carat_str_check(&name, err);
     if (st || (st = carat_table_open(path, &table, err)))
         goto out;
@@ -258,6 +307,11 @@ void carat_lcb_close(carat_lcb *l)
     carat_arena_free(&l->arena);
     carat_free(l->problem);
     carat_free(l);
+}
+
+size_t carat_lcb_left_out(const carat_lcb *l)
+{
+    return l->left_out;
 }
 
 size_t carat_lcb_count(const carat_lcb *l)

@@ -27,7 +27,7 @@ typedef struct suite {
     entry *entry;
     char (*id)[LABEL]; /* of items */
     size_t n, samples; /* problems; replies to each */
-    bool thinking;
+    bool thinking, no_errata;
 } suite;
 
 static void close_suite(void *state)
@@ -77,10 +77,12 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
     suite *s = carat_alloc(1, sizeof *s, err);
     if (!s)
         return CARAT_ENOMEM;
-    const carat_lcb_options o = {e->data ? e->data : "sample:livecodebench", e->from, e->to};
+    const carat_lcb_options o = {e->data ? e->data : "sample:livecodebench", e->from, e->to,
+                                 e->exclude_errata};
     s->mode = e->variant && !strcmp(e->variant, "process") ? CARAT_LCB_PROCESS : CARAT_LCB_OFFICIAL;
     s->samples = e->samples ? e->samples : 1;
     s->thinking = e->thinking;
+    s->no_errata = e->exclude_errata;
     carat_status st = carat_lcb_open(&o, &s->problems, err);
     if (!st) {
         s->n = carat_lcb_count(s->problems);
@@ -105,6 +107,8 @@ static carat_status pin(const void *state, carat_jw *w, carat_err *err)
     carat_jw_put_text(w, "extraction", "between-last-two-fences");
     carat_jw_put_text(w, "sandbox", carat_sandbox_kind(s->sandbox));
     carat_jw_put_text(w, "python", carat_sandbox_python(s->sandbox));
+    if (s->no_errata)
+        carat_jw_put_u64(w, "errata_left_out", carat_lcb_left_out(s->problems));
     return CARAT_OK;
 }
 
@@ -158,8 +162,13 @@ static carat_status report(void *state, const carat_json *const *results, size_t
                            carat_err *err)
 {
     const suite *s = state;
-    if (s)
-        snprintf(out->note, sizeof out->note, "programs ran in: %.400s", carat_sandbox_about(s->sandbox));
+    if (s) {
+        int len = snprintf(out->note, sizeof out->note, "programs ran in: %.400s",
+                           carat_sandbox_about(s->sandbox));
+        if (s->no_errata)
+            snprintf(out->note + len, sizeof out->note - (size_t)len,
+                     "; %zu problems of the official errata left out", carat_lcb_left_out(s->problems));
+    }
     return carat_lcb_pass(results, n, out, err);
 }
 

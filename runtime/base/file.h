@@ -38,6 +38,7 @@ carat_status carat_list_dir(const char *dir, char ***names, size_t *n, carat_err
 /* Calls fn for each of them, in that order, until it fails. */
 typedef carat_status carat_entry_fn(void *ctx, const char *path, const char *name, carat_err *err);
 carat_status carat_each_entry(const char *dir, carat_entry_fn *fn, void *ctx, carat_err *err);
+const char *carat_temp_dir(void);                              /* $TMPDIR, or /tmp */
 carat_status carat_make_dir(const char *path, carat_err *err); /* with parents; existing is fine */
 carat_status carat_remove_tree(const char *path,
                                carat_err *err); /* a file, or a directory with all in it; missing is fine */

@@ -13,6 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char *carat_temp_dir(void)
+{
+    const char *dir = getenv("TMPDIR");
+    return dir && *dir ? dir : "/tmp";
+}
+
 carat_status carat_make_dir(const char *path, carat_err *err)
 {
     carat_str s = CARAT_STR_INIT;

@@ -33,3 +33,21 @@ echo '{"question_id": 3}' >bad.jsonl
 fails $CARAT grade livecodebench --replies probe --data bad.jsonl
 echo '{"question_id": "a", "contest_date": "2025-01-01"' >bad.jsonl
 fails $CARAT grade livecodebench --replies probe --data bad.jsonl
+
+echo "-- the official errata: known by id, by title; asked for unless told otherwise"
+python3 - "$ROOT" <<'PY'
+import glob, json, sys
+rows = [json.loads(x) for x in open(glob.glob(sys.argv[1] + "/datasets/samples/livecodebench*")[0])]
+rows[1]["question_id"] = "abc337_e"
+rows[2]["question_id"], rows[2]["question_title"] = "3013", "find-the-peaks"
+rows[3]["question_id"], rows[3]["question_title"] = "3014", "Most Frequent IDs"
+rows[4]["question_title"] = "Find the peaks again"
+open("problems.jsonl", "w").writelines(json.dumps(r) + "\n" for r in rows)
+PY
+for with in "" --exclude-errata; do
+    c=0; $CARAT eval "$ROOT/datasets/demo/model" --suite livecodebench --data livecodebench=problems.jsonl --max-tokens 1 -t 1 -q $safe $with -o "run$with" >out || c=$?
+    grep -o "[0-9]* problems of the official errata left out" out || :
+    grep -o '"errata_left_out": [0-9]*' "run$with/header.json" || :
+    echo "$(grep -c . "run$with/items.jsonl") problems, exit $c"
+done
+c=0; $CARAT eval "$ROOT/datasets/demo/model" --suite livecodebench --data livecodebench=problems.jsonl --max-tokens 1 -q $safe --exclude-errata -o run 2>&1 || c=$?; echo "exit $c"

@@ -220,6 +220,30 @@ static void sample(void **state)
     assert_fails(carat_lcb_open(&o, &l, &err), CARAT_EFORMAT, &err, "no problems between these dates");
 }
 
+/* A verdict that took a second run says so, any other does not. */
+static void second_run(void **state)
+{
+    (void)state;
+    for (int retried = 0; retried < 2; retried++) {
+        carat_str out = CARAT_STR_INIT;
+        carat_lcb_verdict v = {
+            .code = -3, .results = CARAT_STR_INIT, .message = CARAT_STR_INIT, .retried = retried};
+        carat_str_puts(&v.results, "[true, -3]");
+        carat_str_puts(&v.message, "Time Limit Exceeded");
+        carat_jw w = carat_jw_begin(&out);
+        carat_jw_open(&w, '{');
+        carat_lcb_write(&v, &w);
+        carat_jw_close(&w);
+        assert_string_equal(out.data,
+                            retried ? "{\"passed\": false, \"results\": [true, -3], \"error_code\": -3, "
+                                      "\"error_message\": \"Time Limit Exceeded\", \"retried\": true}"
+                                    : "{\"passed\": false, \"results\": [true, -3], \"error_code\": -3, "
+                                      "\"error_message\": \"Time Limit Exceeded\"}");
+        carat_lcb_verdict_free(&v);
+        carat_str_free(&out);
+    }
+}
+
 /* Messages as the official code makes them, for the samples beside this tree. */
 static void prompts(void **state)
 {
@@ -267,7 +291,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pickles),   cmocka_unit_test(base64), cmocka_unit_test(bomb),
         cmocka_unit_test(outputs),   cmocka_unit_test(json),   cmocka_unit_test(extraction),
-        cmocka_unit_test(shortened), cmocka_unit_test(sample), cmocka_unit_test(prompts),
+        cmocka_unit_test(shortened), cmocka_unit_test(sample), cmocka_unit_test(second_run),
+        cmocka_unit_test(prompts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
