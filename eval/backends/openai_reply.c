@@ -218,6 +218,23 @@ static const char *behind_think(carat_oai_reply *r)
     return close ? close + strlen("</think>") : NULL;
 }
 
+/* Further thoughts, between parts of the answer: whole ones only, a marker alone may be what the answer is about. */
+static const char *without_thinks(carat_oai_reply *r, const char *text, carat_str *rest)
+{
+    static const char open[] = "<think>", close[] = "</think>";
+    const char *from, *to;
+    while ((from = strstr(text, open)) && (to = strstr(from, close))) {
+        carat_str_putc(&r->thought, '\n');
+        carat_str_add(&r->thought, from + strlen(open), (size_t)(to - from) - strlen(open));
+        carat_str_add(rest, text, (size_t)(from - text));
+        text = to + strlen(close);
+    }
+    if (!rest->len)
+        return text;
+    carat_str_puts(rest, text);
+    return rest->data;
+}
+
 static void trim_end(carat_str *s)
 {
     while (s->len) {
@@ -254,6 +271,7 @@ static void cut_at_stop(carat_oai_reply *r, const carat_question *q)
 carat_status carat_oai_divide(carat_oai_reply *r, const carat_question *q, carat_err *err)
 {
     const char *text = r->has_text ? r->text.data : NULL;
+    carat_str rest = CARAT_STR_INIT;
     carat_status st = CARAT_OK;
     if (text && !r->named_thought) {
         if (carat_starts(text + strspn(text, " \r\n\t"), "thought\n"))
@@ -262,10 +280,13 @@ carat_status carat_oai_divide(carat_oai_reply *r, const carat_question *q, carat
                 "the reply begins with a thought whose markers the server has taken out: nothing "
                 "tells it from the answer; start the server with a reasoning parser, or ask with "
                 "\"skip_special_tokens\": false in --extra-body");
-        text = behind_think(r);
+        const char *answer = behind_think(r);
+        text = answer && answer != text ? without_thinks(r, answer, &rest) : answer;
     }
     if (!text)
         return carat_str_check(&r->thought, err);
+    if ((st = carat_str_check(&rest, err)))
+        goto out;
     const char *open = strstr(text, "<|channel>"), *close = strstr(text, "<channel|>");
     if (q->messages || open || close)
         st = read_channels(r, text, close && (!open || close < open) ? "<|channel>thought\n" : NULL, err);
@@ -274,8 +295,10 @@ carat_status carat_oai_divide(carat_oai_reply *r, const carat_question *q, carat
         carat_str_puts(&r->content, text);
     }
     if (st || (st = carat_str_check(&r->content, err)) || (st = carat_str_check(&r->thought, err)))
-        return st;
+        goto out;
     if (r->has_content)
         cut_at_stop(r, q);
-    return CARAT_OK;
+out:
+    carat_str_free(&rest);
+    return st;
 }

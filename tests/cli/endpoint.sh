@@ -95,6 +95,17 @@ for k in $right marked-whole; do
     grep -c '"thought": "Maybe the answer is (A)."' "d-$k/items.jsonl" || :
 done
 
+echo "-- odd replies: long ones, none, thoughts between the answer, bytes that are no text"
+odd="long long-stream empty blank two-thinks bad-bytes nul"
+for k in $odd; do ask "$k" "$U/do/$k/v1" --variant api & running="$running $!"; done
+wait $running && running=
+told $odd
+for k in long long-stream two-thinks; do
+    python3 -c 'import json, sys
+a, b = ({r["item"]: r["pred"] for r in map(json.loads, open(x + "/items.jsonl"))} for x in sys.argv[1:])
+print(sys.argv[1], "answers found:", a == b)' "$k" d-plain
+done
+
 echo "-- the same command goes on"
 ask on "$U/do/500:3/v1" && told on
 ask on "$U/do/500:3/v1" && told on

@@ -351,6 +351,41 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def endless_think(self):
         self.say(None, "<|channel>thought\nThe answer is (A). But wait")
 
+    def two_thinks(self):
+        """Thoughts between two parts of the answer."""
+        self.say(None, "<think>Maybe the answer is (A).</think>Well. <think>Or the answer is (B)?</think>" + self.answer[1])
+
+    def long(self):
+        """3 MB, the answer at their end."""
+        self.body["stream"] = False
+        self.say(None, "So it goes on. " * 200000 + self.answer[1])
+
+    def long_stream(self):
+        self.stream()
+        for _ in range(40):
+            self.event(self.chunk(content="So it goes on. " * 1000))
+        self.event(self.chunk(content=self.answer[1]))
+        self.event(self.chunk(finish="stop"))
+        self.ends()
+
+    def empty(self):
+        self.say(None, "")
+
+    def blank(self):
+        self.say(None, " \n\t ")
+
+    def bad_bytes(self):
+        """Bytes that are no UTF-8, around the answer."""
+        text = json.dumps({"choices": [{"index": 0, "message": {"content": "@" + self.answer[1] + "@"}, "text": "@" + self.answer[1] + "@", "finish_reason": "stop"}]}, ensure_ascii=False)
+        self.whole(200, text.encode().replace(b"@", b"\xff\xc3"))
+
+    def surrogate(self):
+        """Half a character, as json.dumps writes it."""
+        self.say(None, "\ud83c" + self.answer[1])
+
+    def nul(self):
+        self.say(None, "\0" + self.answer[1])
+
     def glued(self):
         """The markers of the thought were dropped as special tokens."""
         self.say(None, "thought\nMaybe the answer is (A)." + self.answer[1])

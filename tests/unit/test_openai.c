@@ -104,6 +104,9 @@ static void test_channels(void **state)
     divided(SAYS("\"<|channel>thought\\nA\""), &chat, "A", NULL);
     divided(SAYS("\"<think>A</think>B\""), &chat, "A", "B");
     divided(SAYS("\"A</think>\\n\\nB\""), &chat, "A", "B");
+    divided(SAYS("\"<think>A</think>B<think>C</think>D\""), &chat, "A\nC", "BD");
+    divided(SAYS("\"A</think><think>B</think>C\""), &chat, "A\nB", "C");
+    divided(SAYS("\"<think>A</think>B <think> C\""), &chat, "A", "B <think> C");
     divided(SAYS("\"<think>A\""), &chat, "A", NULL);
     divided(SAYS("\"B\", \"reasoning\": \"A\""), &chat, "A", "B");
     divided(SAYS("\"B\", \"reasoning_content\": \"A\""), &chat, "A", "B");
