@@ -13,8 +13,8 @@ typedef struct carat_question {
     const char *prompt;   /* plain text that the model goes on with (BOS is the backend's), or NULL */
     const char *messages; /* JSON: [{"role", "content"}, ...], framed by the checkpoint's template, or NULL */
     bool thinking;        /* messages only */
-    const char *const
-        *stop; /* looked for in the final channel only, by carat itself, whatever the backend does */
+    /* looked for in the final channel only, by carat itself, whatever the backend does */
+    const char *const *stop;
     size_t n_stop;
     size_t max_new;        /* tokens, thoughts included */
     carat_sampler sampler; /* its seed is the item's own: a reply does not depend on what runs beside it */
@@ -27,15 +27,15 @@ typedef struct carat_answer {
     const char *content; /* the final channel: the only thing that may be graded; NULL: none */
     const char *finish;  /* "stop", "length", "context", "error" */
     const char *fault;   /* why this counts as not measured; NULL: it was measured */
-    const char *
-        asked; /* the end of what was asked, for people who look at the record; not the backend's: set by who asks. NULL: not told */
+    /* the end of what was asked, for people who look at the record; not the backend's: set by who asks. NULL: not told */
+    const char *asked;
     uint64_t asked_cut; /* bytes that were asked before those */
-    const char
-        *prompt_sha256; /* hex, of the exact bytes sent: the rendered text, or the request's messages */
+    /* hex, of the exact bytes sent: the rendered text, or the request's messages */
+    const char *prompt_sha256;
     uint64_t prompt_tokens, cached_tokens, reply_tokens; /* 0: unknown */
     double wait_s, first_s, total_s; /* in the queue; from the start to the first token; to the end */
-    const double
-        *token_s; /* when each token, or piece of a stream, was there, from the start; NULL: unknown */
+    /* when each token, or piece of a stream, was there, from the start; NULL: unknown */
+    const double *token_s;
     size_t n_token_s;
     uint32_t tries;
 } carat_answer;

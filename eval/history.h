@@ -23,8 +23,8 @@ carat_status carat_past_add(carat_past *h, const carat_report_run *run, const ch
 typedef struct carat_past_row {
     int64_t run;
     const char *hash, *written, *label, *name, *model, *suite;
-    const char *
-        way; /* eight hex digits of what pins this suite's score: variant, data, items; scores of two ways do not compare */
+    /* eight hex digits of what pins this suite's score: variant, data, items; scores of two ways do not compare */
+    const char *way;
     carat_metric metric;
     bool first;                    /* the metric a suite is known by */
     int64_t outcome[4], truncated; /* by carat_outcome; -1 where the suite has none */

@@ -18,8 +18,8 @@ typedef struct carat_match {
     size_t only_a, only_b;
     size_t prompts; /* pairs whose prompts differ in their exact bytes */
     bool asks;
-    bool
-        one_run; /* every record of the one is in the other, to the last time taken: a run held against itself */
+    /* every record of the one is in the other, to the last time taken: a run held against itself */
+    bool one_run;
     const carat_loaded *run_a, *run_b;
     carat_arena names;
 } carat_match;

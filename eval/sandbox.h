@@ -22,8 +22,8 @@ typedef struct carat_bytes {
 } carat_bytes;
 
 typedef struct carat_sandbox_options {
-    carat_bytes
-        setup; /* Python text that defines program(fields), run in a fork for each program; kept borrowed */
+    /* Python text that defines program(fields), run in a fork for each program; kept borrowed */
+    carat_bytes setup;
     uint64_t memory; /* bytes of address space a process, and of resident memory all together; 0: 4 GiB */
     uint64_t stack;  /* bytes; 0: 8 MiB */
     bool unsafe;     /* run without a sandbox */
@@ -55,8 +55,8 @@ typedef struct carat_program {
     size_t n_fields;
     carat_bytes input; /* its standard input */
     double seconds;    /* on the wall clock */
-    size_t
-        output; /* bytes it may write to standard output, and to descriptor 3 beyond what `more` took away */
+    /* bytes it may write to standard output, and to descriptor 3 beyond what `more` took away */
+    size_t output;
     /* What it wrote to descriptor 3 so far, of which it may take away; false: that is enough, end it. NULL: goes on to its end. */
     bool (*more)(void *ctx, carat_str *results);
     void *ctx;

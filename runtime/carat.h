@@ -51,8 +51,8 @@ typedef struct carat_tokenizer carat_tokenizer;
  * packed weights are quantized to 8 bits per token and group for the integer kernels; float weights compute
  * as in f32. */
 typedef enum carat_numerics { CARAT_F32 = 0, CARAT_BF16, CARAT_INT8 } carat_numerics;
-const char *carat_numerics_name(carat_numerics n);
-/* The reverse; NULL: fallback. */
+const char *carat_numerics_name(carat_numerics n); /* "f32", ... */
+/* The reverse. A NULL name gives `fallback`, an unknown one CARAT_EUSAGE. */
 carat_status carat_numerics_parse(const char *name, carat_numerics fallback, carat_numerics *out,
                                   carat_err *err);
 
@@ -64,8 +64,8 @@ typedef enum carat_kv {
     CARAT_KV_F16,
     CARAT_KV_INT8
 } carat_kv;
-const char *carat_kv_name(carat_kv kv);
-/* NULL: AUTO. */
+const char *carat_kv_name(carat_kv kv); /* "auto", "f32", ... */
+/* The reverse. A NULL name gives AUTO, an unknown one CARAT_EUSAGE. */
 carat_status carat_kv_parse(const char *name, carat_kv *out, carat_err *err);
 
 typedef struct carat_model_info {
@@ -79,11 +79,10 @@ typedef struct carat_model_info {
     uint32_t context_max;          /* max_position_embeddings */
     uint32_t experts, experts_top; /* experts of a layer, and how many a token uses; 0: a dense model */
     uint64_t params;               /* parameters of the text model, PLE table included */
-    uint64_t
-        params_active; /* those that decoding one token multiplies with: of the experts only the chosen ones */
-    uint64_t weight_bytes;         /* bytes of the text model's tensors on disk */
-    uint64_t bytes_per_token;      /* weight bytes read to decode one token (KV cache not counted) */
-    uint64_t ops_per_token;        /* multiply and add operations of the matrices to decode one token */
+    uint64_t params_active;   /* those that one decoded token uses: of the experts only the chosen ones */
+    uint64_t weight_bytes;    /* bytes of the text model's tensors on disk */
+    uint64_t bytes_per_token; /* weight bytes read to decode one token (KV cache not counted) */
+    uint64_t ops_per_token;   /* multiply and add operations of the matrices to decode one token */
     uint64_t ops_per_prompt_token; /* the same for a prompt token whose logits are not wanted */
     bool packed;                   /* some block matrix is stored in 8 bits or fewer */
     int32_t bos, pad;              /* -1: none */
@@ -95,7 +94,7 @@ typedef struct carat_model_info {
  * org/name[@revision] in the Hugging Face cache. Maps the files, checks every offset, shape and name against
  * the config; reads no weights. */
 carat_status carat_model_open(const char *path, carat_model **out, carat_err *err);
-void carat_model_close(carat_model *m);
+void carat_model_close(carat_model *m); /* after the sessions that use it */
 const carat_model_info *carat_model_describe(const carat_model *m);
 
 /* ---- sessions ------------------------------------------------------------------------------------------ */
@@ -108,21 +107,23 @@ typedef struct carat_session_options {
     uint32_t threads;   /* 0: one per core */
     uint32_t sequences; /* timelines, each with a cache of its own; 0: 1 */
     carat_numerics numerics;
-    carat_kv
-        kv; /* AUTO: f32 in f32 numerics, bf16 in bf16 numerics (the same bits: K and V are rounded there), f16 in int8 numerics */
+    /* AUTO: f32 in f32 numerics, f16 in int8 numerics, bf16 in bf16 numerics (the same bits: K and V are
+     * rounded there anyway) */
+    carat_kv kv;
     const char *kernels; /* NULL or "auto": best this machine offers; else a name of `carat list kernels` */
 } carat_session_options;
 
 typedef struct carat_plan {
-    uint64_t
-        weights; /* bytes of mapped weights that decoding touches (the PLE table excluded: one row a token) */
-    uint64_t kv; /* bytes of the KV cache */
+    /* bytes of mapped weights that decoding touches; not the PLE table, of which it reads a row */
+    uint64_t weights;
+    uint64_t kv;      /* bytes of the KV cache */
     uint64_t scratch; /* bytes of activations and per-thread scratch */
     carat_kv kv_type; /* not AUTO */
 } carat_plan;
 
-/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open reserves. Scratch is taken at once, the KV
- * cache page by page, as positions are written. Opening is refused (CARAT_ENOMEM) when both are more than the memory that is free. */
+/* Prices a session before it is paid for: kv and scratch are exactly what carat_session_open reserves. Scratch
+ * is taken at once, the KV cache page by page, as positions are written. Opening is refused (CARAT_ENOMEM) when
+ * both are more than the memory that is free. */
 carat_status carat_session_price(const carat_model *m, const carat_session_options *o, carat_plan *out,
                                  carat_err *err);
 carat_status carat_session_open(const carat_model *m, const carat_session_options *o, carat_session **out,
@@ -134,9 +135,9 @@ carat_kv carat_session_kv(const carat_session *s);         /* how K and V are ke
 /* logits: [vocab] after the soft-cap, valid during the call only. Called once per wanted position, from
  * several threads at once and in no fixed order; pos is the index into `ids`. */
 typedef void carat_logits_fn(void *ctx, size_t pos, const float *logits);
-/* A tap: rows [pos, pos + rows) of a named stage, f32 [rows, cols]. Names: "embed", "block.0" ..., "norm"; in a mixture of experts
- * also "router.0" ... [rows, experts]: what each expert's output is weighted with, 0 where it was not chosen.
- * Called from one thread. */
+/* A tap: rows [pos, pos + rows) of a named stage, f32 [rows, cols]. Names: "embed", "block.0" ..., "norm"; in a
+ * mixture of experts also "router.0" ... [rows, experts]: what each expert's output is weighted with, 0 where it
+ * was not chosen. Called from one thread. */
 typedef void carat_tap_fn(void *ctx, const char *name, size_t pos, size_t rows, size_t cols,
                           const float *data);
 
@@ -145,8 +146,7 @@ typedef struct carat_sync_request {
     size_t n;
     size_t logits_from; /* logits are wanted for positions [logits_from, n); n: none. Positions before it cost
                          * less (no head; in models with shared KV, only the layers that own K/V) */
-    carat_logits_fn
-        *logits; /* may be NULL: then only the last wanted row is kept, see carat_session_logits */
+    carat_logits_fn *logits; /* NULL: only the last wanted row is kept, see carat_session_logits */
     /* nll [n], if not NULL: instead of logits, nll[i] = -log p(next[i] | ids[0..i]) in nats for positions
      * [logits_from, n); `next` [n] holds ids of the vocabulary there. No row of logits is kept: much faster. */
     const int32_t *next;
@@ -154,7 +154,7 @@ typedef struct carat_sync_request {
     carat_tap_fn *tap; /* may be NULL; with a tap every row runs through every layer */
     void *ctx;
     uint32_t sequence; /* which timeline */
-    /* Asked before each pass, with how many positions stand; false: CARAT_EINTR, and these stay. May be NULL. */
+    /* Asked before each pass, with how many positions stand; false: CARAT_EINTR, and these stay. NULL: go on. */
     bool (*progress)(void *ctx, size_t done, size_t n);
 } carat_sync_request;
 
@@ -162,10 +162,10 @@ typedef struct carat_sync_request {
  * (positions >= logits_from are computed anew). What syncs compute has the same bits for any thread count,
  * batch and history of syncs; positions that steps appended keep theirs. */
 carat_status carat_session_sync(carat_session *s, const carat_sync_request *r, carat_err *err);
-/* The same for n >= 1 timelines, at most CARAT_STEP_ROWS and none twice, whose rows share the passes over the weights: sooner done than
- * one by one where prompts are short, and with the same bits. Each may want its last row of logits; a request with `logits`, `nll` or
- * `tap` must come alone. A request that is refused changes no timeline; behind any other failure they hold what stood, and each can be
- * synced anew, alone, to find the one to blame. */
+/* The same for n >= 1 timelines, at most CARAT_STEP_ROWS and none twice, whose rows share the passes over the
+ * weights: sooner done than one by one where prompts are short, and with the same bits. Each may want its last row
+ * of logits; a request with `logits`, `nll` or `tap` must come alone. A request that is refused changes no timeline;
+ * behind any other failure they hold what stood, and each can be synced anew, alone, to find the one to blame. */
 carat_status carat_session_sync_many(carat_session *s, const carat_sync_request *requests, size_t n,
                                      carat_err *err);
 
@@ -186,8 +186,8 @@ carat_status carat_session_trim(carat_session *s, uint32_t sequence, size_t n, c
 /* Makes `to` the first n positions of `from`, copying their cache; refused where trimming `from` would be. */
 carat_status carat_session_fork(carat_session *s, uint32_t from, uint32_t to, size_t n, carat_err *err);
 
-/* Row i of the last step, [vocab], or NULL; after a sync row 0 is position n-1, if it was wanted; after one of many, row i is
- * that of the i-th sequence that wanted it. Borrowed until the next sync or step. */
+/* Row i of the last step, [vocab], or NULL; after a sync row 0 is position n-1, if it was wanted; after one of many,
+ * row i is that of the i-th sequence that wanted it. Borrowed until the next sync or step. */
 const float *carat_session_row(const carat_session *s, size_t i);
 const float *carat_session_logits(const carat_session *s); /* the last such row */
 /* log of the sum of exp(logits[i]) over the vocabulary, in f64: logits[i] minus it is the log-probability of i. */
@@ -209,7 +209,7 @@ typedef struct carat_sampler {
     size_t n_suppress;
 } carat_sampler;
 
-/* What stands before the next id: the penalties look at it. NULL where a function takes one: nothing. */
+/* What stands before the next id: the penalties look at it. A function given NULL for it: nothing does. */
 typedef struct carat_history {
     const int32_t *ids; /* prompt, then reply */
     size_t n_prompt, n; /* n: both */
@@ -222,11 +222,11 @@ typedef struct carat_choice {
 
 /* The sampling defaults of the checkpoint's generation_config.json. */
 carat_sampler carat_model_sampler(const carat_model *m);
-/* The ids that penalties and filters leave and their probabilities (transformers' processors in transformers' order) ->
- * their number; in no particular order. `choices` has room for vocab. 0: everything is suppressed. */
+/* The ids that penalties and filters leave, with their probabilities, in no particular order -> their number; 0:
+ * everything is suppressed. transformers' processors, in transformers' order. `choices` has room for vocab. */
 size_t carat_sample_filter(const carat_sampler *s, const carat_history *h, const float *logits,
                            uint32_t vocab, carat_choice *choices);
-/* The choice that u of [0, 1) falls on; -1 if n is 0. */
+/* The id of the choice that u of [0, 1) falls on; -1 if n is 0. */
 int32_t carat_sample_pick(const carat_choice *choices, size_t n, double u);
 /* Draws the id of step `step` (0, 1, ...): a pure function of its arguments. `scratch`: [vocab]. */
 int32_t carat_sample(const carat_sampler *s, const carat_history *h, const float *logits, uint32_t vocab,

@@ -48,8 +48,8 @@ typedef struct desk {
     bool exhausted;
     job *running[CARAT_STEP_ROWS]; /* by slot */
     size_t n_running;
-    job *
-        prefill; /* the one of them of whose prompt a long piece, or its prefix, is being computed; NULL: none */
+    /* the one of them of whose prompt a long piece, or its prefix, is being computed; NULL: none */
+    job *prefill;
     job *ready[CARAT_STEP_ROWS]; /* those whose rest of a prompt is for the next pass */
     size_t n_ready, ready_tokens;
     size_t waited; /* steps since a slot was free for a question */

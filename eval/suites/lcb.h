@@ -75,8 +75,8 @@ typedef struct carat_lcb_verdict {
     int code;          /* -2 wrong, -3 time, -4 failed, -5 no result; 0: none */
     carat_str results; /* JSON: the official list, up to the first failure */
     carat_str message; /* beside a code */
-    bool
-        retried; /* ran into the time limit with little processor time to show for it, and was run once more: this is the second verdict */
+    /* ran into the time limit with little processor time to show for it, and was run once more: this is the second verdict */
+    bool retried;
     double cpu_seconds;
 } carat_lcb_verdict;
 

@@ -16,8 +16,8 @@ typedef enum type { NOTHING, INTEGER, REAL, TEXT, LIST, OBJECT } type;
 
 typedef struct value {
     type type;
-    const char *
-        text; /* INTEGER: digits without zeros in front, "-" before them; TEXT: UTF-8; OBJECT: of a member, its key */
+    /* INTEGER: digits without zeros in front, "-" before them; TEXT: UTF-8; OBJECT: of a member, its key */
+    const char *text;
     size_t n;
     double real;
     const char *key;

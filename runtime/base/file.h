@@ -40,8 +40,8 @@ typedef carat_status carat_entry_fn(void *ctx, const char *path, const char *nam
 carat_status carat_each_entry(const char *dir, carat_entry_fn *fn, void *ctx, carat_err *err);
 const char *carat_temp_dir(void);                              /* $TMPDIR, or /tmp */
 carat_status carat_make_dir(const char *path, carat_err *err); /* with parents; existing is fine */
-carat_status carat_remove_tree(const char *path,
-                               carat_err *err); /* a file, or a directory with all in it; missing is fine */
+/* A file, or a directory with all in it; missing is fine. Links are removed, not followed. */
+carat_status carat_remove_tree(const char *path, carat_err *err);
 
 /* Where an output may stand. marker: NULL for a file; for a directory the file that tells its kind, such as "config.json".
  * check: CARAT_EUSAGE if PATH is no name, exists (unless force), or is what no output replaces: for a file a directory, a device or a pipe;
@@ -79,7 +79,7 @@ typedef struct carat_writer {
 } carat_writer;
 carat_status carat_writer_open(carat_writer *w, const char *path, carat_err *err);
 void carat_write(carat_writer *w, const void *data, size_t len);
-carat_status carat_writer_close(carat_writer *w,
-                                carat_err *err); /* flush, fsync, close; reports the first error */
+/* Flushes, syncs and closes; reports the first error. */
+carat_status carat_writer_close(carat_writer *w, carat_err *err);
 
 #endif

@@ -63,8 +63,9 @@ void carat_weight_scheme(const carat_weight *w, char out[16]);
  *     BASE.weight I8 + BASE.weight_scale            compressed-tensors int-quantized
  *     BASE.weight_packed I32 + .weight_scale + .weight_shape    compressed-tensors pack-quantized, symmetric, 4 or 8 bits
  * and checks shapes against rows x cols (0: take what is there). Absent: CARAT_OK and out->format == NULL. Asymmetric
- * (weight_zero_point), weight_g_idx, other bit widths: refused by name. Reads no data: a scale
- * that is no number shows in what is computed with it. */
+ * (weight_zero_point), weight_g_idx, other bit widths: refused by name. Reads no data: a scale that is no number shows
+ * in what is computed with it, and in `inspect --check`. A negative one, which carat never writes, is computed with, as
+ * compressed-tensors does: code x scale means one thing whatever its sign. */
 carat_status carat_weight_find(const carat_store *s, const char *base, uint64_t rows, uint64_t cols,
                                carat_weight *out, carat_err *err);
 

@@ -10,8 +10,8 @@
 typedef struct carat_drafter {
     const carat_session *target;
     carat_session *s;
-    float *
-        in; /* [2 * backbone]: the target's scaled embedding of a token, then the hidden state in front of it */
+    /* [2 * backbone]: the target's scaled embedding of a token, then the hidden state in front of it */
+    float *in;
     float *scores;  /* [centroids] */
     uint32_t *best; /* [centroids_top]: clusters by falling score */
     int32_t *ids;   /* [candidates]; NULL: every id of the vocabulary */

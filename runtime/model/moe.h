@@ -14,8 +14,8 @@ typedef struct carat_group {
 
 /* An entry is one choice of one row: B * top of them at most, sorted by expert, those of an expert by row. */
 typedef struct carat_moe_work {
-    float *
-        router; /* [B][experts]: logits, then what each expert's output is weighted with, 0 where not chosen */
+    /* [B][experts]: logits, then what each expert's output is weighted with, 0 where not chosen */
+    float *router;
     uint32_t *choice; /* [B][top]: the experts of a row, ascending */
     uint32_t *entry;  /* [B][top]: where they stand */
     uint32_t *row;    /* [entry]: the row that it came from */

@@ -56,8 +56,8 @@ struct carat_session {
     uint64_t logit_bytes;
     void *acts; /* quantized inputs of the products under way */
     carat_moe_work moe;
-    float
-        *records; /* [CARAT_RECORDS * heads][carat_attend_record]: attention of long contexts, see attend.c */
+    /* [CARAT_RECORDS * heads][carat_attend_record]: attention of long contexts, see attend.c */
+    float *records;
     uint8_t *scratch; /* [threads][scratch_stride] */
     size_t scratch_stride;
 
@@ -78,15 +78,15 @@ enum { CARAT_SPANS = 3 * CARAT_STEP_ROWS };
 typedef struct carat_span {
     const carat_timeline *line;
     size_t row, n, pos;
-    bool
-        refill; /* for the rings of sliding layers only: full layers hold these positions already, and keep what they hold */
+    /* for the rings of sliding layers only: full layers hold these positions already, and keep what they hold */
+    bool refill;
 } carat_span;
 
 /* One pass: rows [0, n) through the model. */
 typedef struct carat_pass {
     carat_session *s;
-    const carat_span *
-        span; /* [spans], in the order of their rows, without gaps; those of a timeline are one run of positions */
+    /* [spans], in the order of their rows, without gaps; those of a timeline are one run of positions */
+    const carat_span *span;
     size_t spans;
     size_t n;
     size_t first;  /* rows before it stop after the last layer that owns K/V */

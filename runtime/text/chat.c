@@ -396,7 +396,8 @@ static void put_turn(carat_jw *w, const char *role, const char *text)
     carat_jw_close(w);
 }
 
-carat_status carat_chat_frame(const char *system, const char *user, bool large, char **prompt, carat_err *err)
+carat_status carat_chat_frame(carat_edition edition, const char *system, const char *user, char **prompt,
+                              carat_err *err)
 {
     carat_str request = CARAT_STR_INIT;
     carat_jw w = carat_jw_begin(&request);
@@ -411,8 +412,7 @@ carat_status carat_chat_frame(const char *system, const char *user, bool large, 
     carat_jw_close(&w);
     carat_status st = carat_str_check(&request, err);
     if (!st)
-        st = carat_chat_render(large ? CARAT_EDITION_LARGE : CARAT_EDITION_SMALL, request.data, request.len,
-                               prompt, &len, err);
+        st = carat_chat_render(edition, request.data, request.len, prompt, &len, err);
     carat_str_free(&request);
     return st;
 }

@@ -21,8 +21,8 @@ typedef struct carat_finder {
 struct carat_tokenizer {
     carat_vocab vocab;
     carat_merges merges;
-    uint32_t
-        *single; /* [singles]: code point -> id + 1 of the piece that is this one character, 0: unknown */
+    /* [singles]: code point -> id + 1 of the piece that is this one character, 0: unknown */
+    uint32_t *single;
     size_t singles;
     uint32_t byte_id[256];
     uint8_t *trait; /* [vocab.size] */

@@ -54,8 +54,8 @@ typedef struct job {
     bool bf16;
     double tolerance;
     carat_arena arena;
-    stage
-        *stages; /* taps in the order of the pass, logits, and with a drafter its logits and hidden states */
+    /* taps in the order of the pass, logits, and with a drafter its logits and hidden states */
+    stage *stages;
     size_t taps, count;
     const carat_tensor *target, *other; /* logits to be met, and the reference's other run (or NULL) */
     row_kld *klds, *draft_klds;         /* [row] */

@@ -31,8 +31,8 @@ typedef struct carat_inspect_entry {
     const carat_tensor *tensor;
     carat_match match;
     carat_inspect_part part;
-    uint64_t
-        params; /* weights that it holds: packed codes counted one by one; scales and shapes count none */
+    /* weights that it holds: packed codes counted one by one; scales and shapes count none */
+    uint64_t params;
     const char *policy;
 } carat_inspect_entry;
 

@@ -2,11 +2,11 @@
 #include "tests/support/cases.h"
 #include "tests/support/test.h"
 
-static void frames(const char *system, const char *user, bool large, const char *want)
+static void frames(const char *system, const char *user, carat_edition edition, const char *want)
 {
     char *got = NULL;
     carat_err err = {0};
-    assert_int_equal(carat_chat_frame(system, user, large, &got, &err), CARAT_OK);
+    assert_int_equal(carat_chat_frame(edition, system, user, &got, &err), CARAT_OK);
     assert_string_equal(got, want);
     carat_release(got);
 }
@@ -14,12 +14,12 @@ static void frames(const char *system, const char *user, bool large, const char 
 static void samples(void **state)
 {
     (void)state;
-    frames(NULL, "Hello", false, "<bos><|turn>user\nHello<turn|>\n<|turn>model\n");
-    frames(NULL, "Hello", true,
+    frames(NULL, "Hello", CARAT_EDITION_SMALL, "<bos><|turn>user\nHello<turn|>\n<|turn>model\n");
+    frames(NULL, "Hello", CARAT_EDITION_LARGE,
            "<bos><|turn>user\nHello<turn|>\n<|turn>model\n<|channel>thought\n<channel|>");
-    frames(" Be brief. ", " Hi ", false,
+    frames(" Be brief. ", " Hi ", CARAT_EDITION_SMALL,
            "<bos><|turn>system\nBe brief.<turn|>\n<|turn>user\nHi<turn|>\n<|turn>model\n");
-    frames(" Be brief. ", " Hi ", true,
+    frames(" Be brief. ", " Hi ", CARAT_EDITION_LARGE,
            "<bos><|turn>system\nBe "
            "brief.<turn|>\n<|turn>user\nHi<turn|>\n<|turn>model\n<|channel>thought\n<channel|>");
 }
@@ -32,10 +32,11 @@ static void trimming(void **state)
            "\n\t\x1c \xc2\x85\xc2\xa0\xe1\x9a\x80\xe2\x80\x83\xe2\x80\xa8\xe3\x80\x80 a  b "
            "\xe2\x81\x9f\xe2\x80\xaf\r\n",
            false, "<bos><|turn>user\na  b<turn|>\n<|turn>model\n");
-    frames(NULL, "\xe2\x80\x8b x \xef\xbb\xbf", false,
+    frames(NULL, "\xe2\x80\x8b x \xef\xbb\xbf", CARAT_EDITION_SMALL,
            "<bos><|turn>user\n\xe2\x80\x8b x \xef\xbb\xbf<turn|>\n<|turn>model\n");
-    frames("", " \n ", false, "<bos><|turn>system\n<turn|>\n<|turn>user\n<turn|>\n<|turn>model\n");
-    frames(NULL, "\xff x", false, "<bos><|turn>user\n\xef\xbf\xbd x<turn|>\n<|turn>model\n");
+    frames("", " \n ", CARAT_EDITION_SMALL,
+           "<bos><|turn>system\n<turn|>\n<|turn>user\n<turn|>\n<|turn>model\n");
+    frames(NULL, "\xff x", CARAT_EDITION_SMALL, "<bos><|turn>user\n\xef\xbf\xbd x<turn|>\n<|turn>model\n");
 }
 
 static void rendered(const carat_str *request, carat_edition edition, const carat_value *want)
