@@ -83,7 +83,7 @@ test: tests # T='unit/test_map cli/*' chooses
 	$(Q)tests/run $(T)
 tests: all $(test_bins) $(fuzz_bins)
 check-hf: all ## compares live with transformers and the like, in a Python environment of its own
-	$(Q)python=$$(scripts/venv) && tests/run --hf "$$python" $(T)
+	$(Q)python=$$(scripts/venv) && "$$python" tests/run --hf $(T)
 asan: ## the tests under AddressSanitizer
 	$(Q)$(MAKE) --no-print-directory test B=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
 ubsan: ## the tests under UndefinedBehaviorSanitizer

@@ -1,4 +1,6 @@
 # The NEON set, built by a cross compiler and run by an emulator: kernels, formats and their tests only, no libraries.
+# Its programs are built without sanitizers whatever $CARAT has: one run of it is enough.
+! grep -q __asan_init "$CARAT" || { echo "nothing here is built with the sanitizer"; exit 77; }
 cc=aarch64-linux-gnu-gcc
 for tool in $cc qemu-aarch64; do
     command -v $tool >/dev/null || { echo "$tool is missing (Debian: gcc-aarch64-linux-gnu, qemu-user)"; exit 77; }

@@ -22,9 +22,10 @@ def list_ids(ids):
 
 
 def greedy_text(path, ids, n):
-    """The n ids that `carat run` puts behind `ids`."""
+    """The n ids that `carat run` puts behind `ids`; one thread: steps this small are mostly waiting for the second (logits are compared
+    with two)."""
     return json.loads(carat("run", path, "--prompt-ids", list_ids(ids), "--raw", "--ids", "--ignore-eos", "--temperature", 0,
-                            "-n", n, "--numerics", "f32"))["ids"]
+                            "-n", n, "--numerics", "f32", "-t", 1))["ids"]
 
 
 def worst_tap(result):

@@ -9,6 +9,7 @@ random word. As root everything is done twice: as root, and as an ordinary user 
 some are run, none that runs into a time limit. --unsafe: tells which programs get through where there is no sandbox.
 """
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -360,8 +361,11 @@ def problem(name, tests):
 
 
 def children():
-    """Processes whose parent this one became."""
+    """Living processes whose parent this one became."""
     found = []
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{name}/stat") as f:
@@ -410,6 +414,9 @@ def grade(opt, mode, names, folder, carat, user):
         if not got.get("honest after " + name, {}).get("passed") and not opt.unsafe:
             faults.append(f"honest after {name}: {got.get('honest after ' + name)}")
     time.sleep(.1)
+    patience = time.monotonic() + 60  # what was killed may want a core to die on
+    while children() and time.monotonic() < patience:
+        time.sleep(.1)
     faults += [f"process {pid} is left" for pid in children()]
     for place in "/", "/tmp", "/var/tmp", "/etc", "/usr/lib", folder, os.path.expanduser("~"):
         if os.path.exists(f"{place}/{out}"):
