@@ -167,12 +167,17 @@ static inline __attribute__((always_inline)) void dot_float(carat_code code, siz
     const uint8_t *p = w->data + r.first * w->row_bytes;
     size_t row = r.step * (size_t)w->row_bytes;
     size_t whole = (size_t)w->cols / LANES * LANES;
+    lanes sum[TOKENS]; /* acc might lie in x, as far as the compiler knows: these stay in registers */
+    for (size_t i = 0; i < rows * nt; i++)
+        sum[i] = acc[i];
     for (size_t c = 0; c < whole; c += LANES)
         for (size_t i = 0; i < rows; i++) {
             lanes v = decode_float(code, p + i * row + c * size);
             for (size_t t = 0; t < nt; t++)
-                acc[i * nt + t] = add_product(acc[i * nt + t], v, x + t * ldx + c);
+                sum[i * nt + t] = add_product(sum[i * nt + t], v, x + t * ldx + c);
         }
+    for (size_t i = 0; i < rows * nt; i++)
+        acc[i] = sum[i];
 }
 
 static inline __attribute__((always_inline)) void dot_shape(carat_code code, size_t size,
@@ -198,11 +203,16 @@ static inline __attribute__((always_inline)) void dot_codes(carat_code code, con
 {
     group_walk g = walk_to(w, r, 0);
     size_t whole = (size_t)w->cols / LANES * LANES;
+    lanes sum[TOKENS];
+    for (size_t t = 0; t < nt; t++)
+        sum[t] = acc[t];
     for (size_t c = 0; c < whole; c += LANES) {
         lanes v = decode_walk(code, w, r, c, &g);
         for (size_t t = 0; t < nt; t++)
-            acc[t] = add_product(acc[t], v, x + t * ldx + c);
+            sum[t] = add_product(sum[t], v, x + t * ldx + c);
     }
+    for (size_t t = 0; t < nt; t++)
+        acc[t] = sum[t];
 }
 
 static inline __attribute__((always_inline)) void dot_codes_shape(carat_code code, const carat_weight *w,

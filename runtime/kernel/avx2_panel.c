@@ -50,6 +50,11 @@ typedef struct block {
     size_t t0, t1; /* the chunk of tokens */
 } block;
 
+static size_t min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- unpacking ---------------------------------------------------------------------------------------------- */
 
 static inline __m256i load(const void *p)
@@ -194,10 +199,28 @@ static inline __attribute__((always_inline)) void micro(const panel *p, const bl
         _mm256_storeu_ps(out + 8 * v, acc[v]);
 }
 
+/* While token t meets this block, its share of the rows of the next one is asked for: few tokens would wait for memory as long as they
+ * compute. Into the second-level cache, for in the first rows lie a power of two apart. */
+static void ask_ahead(const panel *p, const block *b, size_t t)
+{
+    enum { LINE = 64 };
+    const carat_weight *w = p->w;
+    size_t pack = p->nibble ? 2 : 1, from = (b->c0 + b->runs * p->run_cols) / pack;
+    size_t end = min(from + p->block_groups * p->group_runs * CARAT_RUN_BYTES, (size_t)w->cols / pack);
+    for (size_t r = p->r0 + (t - b->t0); r < p->r0 + p->rows && from < end; r += b->t1 - b->t0) {
+        const char *row = (const char *)(w->data + r * w->row_bytes);
+        for (size_t at = from; at < end; at += LINE)
+            _mm_prefetch(row + at, _MM_HINT_T1);
+        if (w->groups > 1)
+            _mm_prefetch((const char *)(w->scale + 2 * (r * w->groups + b->g0 + b->groups)), _MM_HINT_T1);
+    }
+}
+
 static inline __attribute__((always_inline)) void tokens(const panel *p, const block *b, size_t nv,
                                                          bool nibble, bool single)
 {
     for (size_t t = b->t0; t < b->t1; t++) {
+        ask_ahead(p, b, t);
         take_codes(p, b, t);
         micro(p, b, t, nv, nibble, single);
     }
@@ -232,11 +255,6 @@ static void tokens_8(const panel *p, const block *b)
 }
 
 /* ---- the panel ---------------------------------------------------------------------------------------------- */
-
-static size_t min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static void lay_out(panel *p, uint8_t *scratch)
 {
