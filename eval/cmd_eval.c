@@ -202,6 +202,46 @@ static carat_status check_args(const struct args *a, carat_err *err)
     return st ? st : check_numbers(a, err);
 }
 
+/* Is the word one of the suite's own options? */
+static bool heeds(const carat_suite *s, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *p = s->heeds; p && *p; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+        if (n == len && memcmp(p, word, n) == 0)
+            return true;
+        p += n;
+    }
+    return false;
+}
+
+/* An option that no suite asked for heeds would be forgotten in silence. */
+static carat_status check_heeded(const struct job *j, carat_err *err)
+{
+    const struct args *a = j->a;
+    const struct {
+        const char *name;
+        bool given;
+    } option[] = {{"samples", a->samples > 0},
+                  {"from", a->from != NULL},
+                  {"to", a->to != NULL},
+                  {"exclude-errata", a->exclude_errata},
+                  {"strip-options", a->strip_options},
+                  {"official-fallback", a->official_fallback},
+                  {"stride", a->stride > 0},
+                  {"reference", a->reference != NULL},
+                  {"write-reference", a->write_reference != NULL}};
+    for (size_t i = 0; i < sizeof option / sizeof *option; i++) {
+        bool heeded = !option[i].given;
+        for (size_t k = 0; k < j->n_suites; k++)
+            heeded = heeded || heeds(j->suite[k], option[i].name);
+        if (!heeded)
+            return carat_fail(err, CARAT_EUSAGE, "--%s means nothing to --suite %s", option[i].name,
+                              a->suites);
+    }
+    return CARAT_OK;
+}
+
 static carat_eval eval_of(struct job *j, const carat_suite *s)
 {
     const struct args *a = j->a;
@@ -218,7 +258,7 @@ static carat_eval eval_of(struct job *j, const carat_suite *s)
                         .seed = (uint64_t)a->common.seed,
                         .thinking = a->thinking && strcmp(a->thinking, "on") == 0,
                         .max_new = (size_t)a->max_tokens,
-                        .samples = (uint32_t)a->samples,
+                        .samples = heeds(s, "samples") ? (uint32_t)a->samples : 0,
                         .temperature = a->temperature,
                         .from = a->from,
                         .to = a->to,
@@ -420,7 +460,7 @@ static carat_status finish(struct job *j, carat_err *err)
 static carat_status run_job(struct job *j, carat_err *err)
 {
     carat_status st = pick_suites(j, err);
-    if (st || (st = check_args(j->a, err)) || (st = read_shard(j->a->shard, &j->shard, err)) ||
+    if (st || (st = check_args(j->a, err)) || (st = check_heeded(j, err)) || (st = read_shard(j->a->shard, &j->shard, err)) ||
         (st = open_models(j, err)) || (st = open_suites(j, err)) || (st = open_run(j, err)))
         return st;
     for (size_t i = 0; i < j->n_suites && !st; i++)

@@ -76,6 +76,8 @@ typedef struct carat_suite {
     const char *name, *summary;
     const char *metric;   /* of suites that ask, the mean of the scores: "acc", "pass@1", "score" */
     const char *variants; /* "local, api, lm-eval", the first is the default; NULL: there is one way */
+    const char *
+        heeds; /* options of the command line that mean something to this suite alone: "samples from to"; NULL: none */
     carat_status (*open)(const carat_eval *e, void **state, size_t *items, carat_err *err);
     /* What pins this suite's method beyond its options: members of "protocol" in its object of header.json ("extraction": "tiger-local-3", "sandbox":
      * "bubblewrap"). NULL: nothing. */

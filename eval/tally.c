@@ -88,7 +88,10 @@ static carat_status judge(const carat_observations *o, struct kind kind, carat_e
     }
     st = carat_estimate_mean(o, out, err);
     if (!st && kind.binary && isfinite(out->error)) {
-        carat_interval between = carat_wilson_mean(out, CONFIDENCE);
+        /* all alike: of clusters then no more is known than how many there are */
+        double clusters = (double)o->cluster[o->n - 1] + 1;
+        carat_interval between = out->error > 0 ? carat_wilson_mean(out, CONFIDENCE)
+                                                : carat_wilson(out->value * clusters, clusters, CONFIDENCE);
         out->low = between.low;
         out->high = between.high;
     }

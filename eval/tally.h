@@ -2,7 +2,7 @@
  *
  * Right, wrong, unparsed and not measured are counted apart; the score is the mean over the first three (an unparsed reply scores 0).
  * Standard errors are those of clusters. Where scores are 0 or 1 the interval is Wilson's, of clustered items with as many independent
- * ones as have their error; of other scores it is a bootstrap over clusters (stats.h). */
+ * ones as have their error (as clusters, where that is 0); of other scores it is a bootstrap over clusters (stats.h). */
 #ifndef CARAT_EVAL_TALLY_H
 #define CARAT_EVAL_TALLY_H
 

@@ -286,6 +286,7 @@ static carat_status report(void *state, const carat_json *const *results, size_t
 const carat_suite carat_suite_kld = {
     .name = "kld",
     .summary = "divergence from a reference model, token by token over the full vocabulary",
+    .heeds = "stride reference write-reference",
     .open = open_suite,
     .size = size_of,
     .item = item,

@@ -65,8 +65,14 @@ carat_status carat_lcb_pass(const carat_json *const *results, size_t n, carat_re
             break;
         carat_metric *m = &out->metric[out->n];
         m->name = wanted[w].name;
-        if (!(st = carat_estimate_mean(&o, &m->estimate, err)))
-            out->n++;
+        if ((st = carat_estimate_mean(&o, &m->estimate, err)))
+            break;
+        if (m->estimate.error == 0) { /* every problem alike: no draw differs, but others might */
+            carat_interval between = carat_wilson(m->estimate.value * (double)o.n, (double)o.n, 0.95);
+            m->estimate.low = between.low;
+            m->estimate.high = between.high;
+        }
+        out->n++;
     }
     carat_free(problem);
     carat_free(value);

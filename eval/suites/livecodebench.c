@@ -177,6 +177,7 @@ const carat_suite carat_suite_livecodebench = {
     .summary = "LiveCodeBench: programs for contest problems, run on their tests",
     .metric = "pass@1",
     .variants = "official, process",
+    .heeds = "samples from to exclude-errata",
     .open = open_suite,
     .pin = pin,
     .describe = describe,

@@ -292,6 +292,7 @@ const carat_suite carat_suite_mmlu_pro = {
     .summary = "MMLU-Pro: multiple choice of up to ten, with five worked examples",
     .metric = "acc",
     .variants = "local, api, lm-eval, lm-eval-chat",
+    .heeds = "strip-options official-fallback",
     .open = open_suite,
     .pin = pin,
     .describe = describe,

@@ -143,6 +143,7 @@ static carat_status report(void *state, const carat_json *const *results, size_t
 const carat_suite carat_suite_perplexity = {
     .name = "perplexity",
     .summary = "how well the model predicts a text (or replies): per token and per byte",
+    .heeds = "stride",
     .open = open_suite,
     .size = size_of,
     .pin = pin,

@@ -106,6 +106,9 @@ code "$CARAT" eval --suite gsm8k --endpoint http://localhost:1; cat err
 code ask --variant nonsense; cat err
 code ask --thinking maybe; cat err
 code ask --from 2024; cat err
+code ask --samples 3; cat err
+code ask --reference "$demo"; cat err
+code ask --stride 5; cat err
 code ask --shard 1/2; cat err
 code ask --suite gsm8k,gsm8k; cat err
 
