@@ -194,7 +194,7 @@ def verdicts():
     out = subprocess.run([DRIVER, "simulate", str(REPEATS)], capture_output=True, text=True, check=True).stdout
     rows = {(r["clusters"], r["scatter"], r["drop"]): r for r in map(json.loads, out.splitlines())}
     for (clusters, scatter, drop), r in rows.items():
-        print(f"12,032 questions in {clusters} clusters{", apart by themselves" if scatter else ""}, {r['repeats']} pairs of runs, true drop {100 * drop:g} points: worse {100 * r['worse']:.1f} %, better "
+        print(f"12,032 questions in {clusters} clusters{', apart by themselves' if scatter else ''}, {r['repeats']} pairs of runs, true drop {100 * drop:g} points: worse {100 * r['worse']:.1f} %, better "
               f"{100 * r['better']:.1f} %, power as printed {100 * r['power']:.1f} %, interval holds the truth {100 * r['covered']:.1f} %"
               + (f", a category worse {100 * r['category_worse']:.1f} %" if drop == 0 and clusters < 12032 else ""), flush=True)
         name = f"{clusters} clusters, scatter {scatter}, drop {drop}"
