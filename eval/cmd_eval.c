@@ -252,6 +252,7 @@ static carat_eval eval_of(struct job *j, const carat_suite *s)
                         .reference_file = file ? a->reference : NULL,
                         .write_reference = a->write_reference,
                         .data = data_of(a, s),
+                        .talk = &a->common.talk,
                         .context = context,
                         .stride = a->stride ? (uint32_t)a->stride : context - 1,
                         .limit = (size_t)a->limit,
@@ -460,8 +461,9 @@ static carat_status finish(struct job *j, carat_err *err)
 static carat_status run_job(struct job *j, carat_err *err)
 {
     carat_status st = pick_suites(j, err);
-    if (st || (st = check_args(j->a, err)) || (st = check_heeded(j, err)) || (st = read_shard(j->a->shard, &j->shard, err)) ||
-        (st = open_models(j, err)) || (st = open_suites(j, err)) || (st = open_run(j, err)))
+    if (st || (st = check_args(j->a, err)) || (st = check_heeded(j, err)) ||
+        (st = read_shard(j->a->shard, &j->shard, err)) || (st = open_models(j, err)) ||
+        (st = open_suites(j, err)) || (st = open_run(j, err)))
         return st;
     for (size_t i = 0; i < j->n_suites && !st; i++)
         if (!(st = run_suite(j, i, err))) {

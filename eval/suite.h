@@ -24,6 +24,7 @@ typedef struct carat_eval {
     const char *reference_file;  /* NULL: none given as a file */
     const char *write_reference; /* NULL, or where kld writes one instead of comparing */
     const char *data;            /* of this suite */
+    const carat_talk *talk;      /* for what takes long before the first item; NULL: nobody listens */
     uint32_t context, stride;
     size_t limit; /* items; 0: all */
     uint64_t seed;

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "datasets/table.h"
 #include "eval/suites/mrcr.h"
 #include "eval/suite.h"
+#include "runtime/base/cmd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/mem.h"
@@ -38,7 +40,9 @@ typedef struct mrcr {
     carat_table table;
     uint32_t table_file, table_row;
     carat_str row;
-    carat_sha256 *hash; /* of all rows, while they are read the first time */
+    carat_progress bar; /* while they are read the first time: gigabytes, and every token is counted */
+    uint64_t bytes[MAX_FILES + 1]; /* of the files before each */
+    carat_sha256 *hash;            /* of all rows, while they are read the first time */
     char sha256[65];
 } mrcr;
 
@@ -201,15 +205,22 @@ static carat_status in_row(const mrcr *m, carat_status st, carat_err *err)
 static carat_status index_file(mrcr *m, uint32_t file, size_t limit, carat_err *err)
 {
     carat_json *row;
+    uint64_t seen = m->bytes[file];
     carat_status st = open_table(m, file, err);
     while (!st && (!limit || m->n < limit) && !(st = next_row(m, &row, err)) && row) {
         carat_sha256_add(m->hash, m->row.data, m->row.len + 1);
+        /* rows are longer than the file is where it is packed: a file is done when it is done */
+        seen += m->row.len;
+        carat_progress_at(&m->bar, seen < m->bytes[file + 1] ? seen : m->bytes[file + 1]);
+        if (carat_interrupted())
+            st = carat_fail(err, CARAT_EINTR, "interrupted before the first question");
         item it = {.file = file, .row = m->table_row - 1};
         snprintf(it.id, sizeof it.id, "%" PRIu32 "-%" PRIu32, file, it.row);
-        st = carat_grow((void **)&m->item, &m->cap, m->n + 1, sizeof it, err);
+        if (!st)
+            st = carat_grow((void **)&m->item, &m->cap, m->n + 1, sizeof it, err);
         if (!st && !(st = read_row(m, row, &it, err)))
             m->item[m->n++] = it;
-        else
+        else if (st != CARAT_EINTR)
             st = in_row(m, st, err);
         carat_json_free(row);
     }
@@ -238,6 +249,17 @@ static carat_status find_files(void *ctx, const char *path, const char *name, ca
     if (carat_is_dir(path))
         return table || s->depth < DEPTH ? carat_each_entry(path, find_files, &below, err) : CARAT_OK;
     return table ? add_file(s->m, path, err) : CARAT_OK;
+}
+
+/* Bytes of all files. */
+static uint64_t measure(mrcr *m)
+{
+    for (uint32_t f = 0; f < m->files; f++) {
+        struct stat file;
+        uint64_t size = stat(m->file[f], &file) == 0 ? (uint64_t)file.st_size : 0;
+        m->bytes[f + 1] = m->bytes[f] + size;
+    }
+    return m->bytes[m->files];
 }
 
 /* ---- the suite ----------------------------------------------------------------------------------------------- */
@@ -272,8 +294,11 @@ static carat_status open_suite(const carat_eval *e, void **state, size_t *items,
         st = !e->data                ? add_file(m, "sample:mrcr", err)
              : carat_is_dir(e->data) ? carat_each_entry(e->data, find_files, &(search){m, 0}, err)
                                      : add_file(m, e->data, err);
+    static const carat_talk silent = {.verbosity = -1};
+    m->bar = carat_progress_begin(e->talk ? e->talk : &silent, "mrcr, reading", "B", measure(m));
     for (uint32_t f = 0; !st && f < m->files && (!e->limit || m->n < e->limit); f++)
         st = index_file(m, f, e->limit, err);
+    carat_progress_end(&m->bar);
     if (m->hash)
         carat_sha256_finish(m->hash, m->sha256);
     if (!st && !m->n)

@@ -39,3 +39,18 @@ code $CARAT eval "$M" --suite mmlu-pro --data mmlu-pro=rows -q -o no
 code $CARAT eval "$M" --suite gsm8k --data gsm8k=rows/test.jsonl -q -o no
 code $CARAT eval "$M" --suite mrcr --data mrcr=rows/test.jsonl -q -o no
 [ ! -e no ]
+echo "-- a table that takes long to open shows how far it is, and Ctrl-C ends it"
+python3 - "$CARAT" "$ROOT" <<'END'
+import signal, os, sys
+sys.path.insert(0, sys.argv[2] + "/tests/support")
+from terminal import Terminal
+rows = open(sys.argv[2] + "/datasets/samples/mrcr.jsonl").read()
+with open("many.jsonl", "w") as f:
+    for _ in range(4000):
+        f.write(rows)
+t = Terminal([sys.argv[1], "eval", sys.argv[2] + "/datasets/demo/model", "--suite", "mrcr", "--data", "mrcr=many.jsonl", "-t", "1"])
+t.wait(r"mrcr, reading \[")
+os.kill(t.pid, signal.SIGINT)
+t.wait("interrupted before the first question")
+print("shown, stopped:", t.end())
+END
