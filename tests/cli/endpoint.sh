@@ -147,12 +147,11 @@ c=0; $CARAT eval --endpoint "$U/v1" --model other --suite mmlu-pro --limit 4 -q 
 
 echo "-- perplexity: the losses of the local model, token by token; without a tokenizer those of pieces of text"
 unset CARAT_API_KEY
-head -c 901 "$ROOT/datasets/demo/heldout.txt" >text
+head -c 451 "$ROOT/datasets/demo/heldout.txt" >text
 printf 'e\314\201 \346\274\242\345\255\227 \360\237\216\211\n' >>text
 losses() { out=$1; shift; $CARAT eval -c 128 "$@" --suite perplexity --data perplexity=text -q -o "$out" >/dev/null; }
 losses p-here "$model" -t 1
-losses p-there --endpoint "$M" --model stub --tokenizer "$model"
-losses p-file --endpoint "$M" --model stub --tokenizer "$model/tokenizer.json" --set stream=off
+losses p-there --endpoint "$M" --model stub --tokenizer "$model/tokenizer.json" --set stream=off
 losses p-text --endpoint "$M" --model stub
 losses p-small --endpoint "$M" --model stub --context 32 --extra-body '{"user": "me"}'
 python3 - <<'PY'
@@ -161,7 +160,7 @@ def read(run):
     items = [json.loads(x) for x in open(run + "/items.jsonl")]
     return [x for r in items for x in r["nll"]], sum(r["bytes"] for r in items), len(items)
 here, size, n = read("p-here")
-for run in ("p-there", "p-file", "p-text", "p-small"):
+for run in ("p-there", "p-text", "p-small"):
     nll, bytes_, items = read(run)
     far = max(abs(a - b) for a, b in zip(here, nll)) if items == n else None
     print(run, items, "items; tokens as here:", len(nll) == len(here), "bytes:", bytes_ == size == os.path.getsize("text"), "equal:", far is not None and far < 1e-6)
