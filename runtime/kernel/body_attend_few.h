@@ -8,7 +8,7 @@
 enum {
     LINE = 64,
     F_ROWS = 4,     /* of a block: F_ROWS x V_COLS sums in registers */
-    NEAR = 8 * 1024 /* bytes of V that stay in L1 while all rows pass */
+    NEAR = 16 * 1024 /* bytes of V that stay in L1 while all rows pass */
 };
 _Static_assert(F_ROWS == 4, "v_sum4 folds a block's rows");
 

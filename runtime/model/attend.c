@@ -7,6 +7,11 @@
 #include "runtime/base/par.h"
 #include "runtime/model/session.h"
 
+enum {
+    PIECES = 4,     /* for each thread, so that they end together, ... */
+    LEAST_HEADS = 4 /* ... if each has as many rows as a block of the kernels */
+};
+
 /* One span's attention: tiles of queries, and a single query as shares of its heads. */
 struct cut {
     carat_attention a;
@@ -147,7 +152,9 @@ static float *record_at(const carat_work *w, const carat_attention *a, size_t in
 static void sum_units(const carat_work *w, const struct unit *unit, size_t n)
 {
     size_t kv = unit->c->a.kv_heads, group = unit->c->a.heads / kv, parts = 1, b, e;
-    while (n * kv * parts < (size_t)carat_team_size(w->team) && group % (parts * 2) == 0 && unit->c->a.n == 1)
+    size_t team = (size_t)carat_team_size(w->team);
+    while (unit->c->a.n == 1 && group % (parts * 2) == 0 &&
+           n * kv * parts < (group / parts > LEAST_HEADS ? PIECES * team : team))
         parts *= 2;
     while (carat_team_take(w->team, n * kv * parts, 1, &b, &e)) {
         const struct unit *u = &unit[b / (kv * parts)];
