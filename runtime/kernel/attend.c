@@ -16,7 +16,7 @@ size_t carat_attend_packed(size_t dim)
     return (dim + CARAT_ATTEND_PANEL - 1) / CARAT_ATTEND_PANEL * CARAT_ATTEND_PANEL_FLOATS;
 }
 
-/* A tile of scores, one of K or V as floats, and two records a row: of the split at hand and of those before. The reference set: a row of
+/* A tile of scores, one of V as floats, and two records a row: of the split at hand and of those before. The reference set: a row of
  * K or V. */
 size_t carat_attend_bytes(size_t dim)
 {

@@ -6,7 +6,7 @@
  *     v_load_n / v_store_n touch n <= W floats; the other lanes read as zero.
  *     v_load_bf16 / _f16 / _i8 widen W values; v_store_bf16 / _f16 round W values to nearest even (a NaN stays one, f16 overflows to
  *     infinity).
- *     v_sum folds in halves: lane i + lane i + W/2, and so on. v_transpose: W vectors as the rows of a square. */
+ *     v_sum folds in halves: lane i + lane i + W/2, and so on. */
 #ifndef CARAT_KERNEL_AVX2_VEC_H
 #define CARAT_KERNEL_AVX2_VEC_H
 
@@ -138,23 +138,6 @@ static inline void v_sum4(float *out, vec a, vec b, vec c, vec d)
     s = _mm256_add_ps(s, _mm256_permute_ps(s, 0x4e));
     _mm_storeu_ps(out, _mm_castpd_ps(_mm_unpacklo_pd(_mm_castps_pd(_mm256_castps256_ps128(s)),
                                                      _mm_castps_pd(_mm256_extractf128_ps(s, 1)))));
-}
-static inline void v_transpose(vec x[W])
-{
-    vec pair[W], quad[W];
-    for (int i = 0; i < W; i += 2) {
-        pair[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
-        pair[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
-    }
-    for (int i = 0; i < W; i += 4)
-        for (int j = 0; j < 2; j++) {
-            quad[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + 2 + j], 0x44);
-            quad[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + 2 + j], 0xee);
-        }
-    for (int i = 0; i < W / 2; i++) {
-        x[i] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
-        x[i + 4] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
-    }
 }
 /* Whole numbers in [-128, 127] to n <= W bytes. */
 static inline void v_store_i8(int8_t *q, vec x, size_t n)

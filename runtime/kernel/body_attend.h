@@ -8,8 +8,8 @@
  *
  * INT8 rows: the scale of K multiplies the finished score, that of V the weight. round_bf16: a first walk finds maximum and sum
  * of the whole row, a second one mixes the rounded probabilities. */
-#include "runtime/kernel/body_attend_few.h"
-#include "runtime/kernel/body_attend_many.h"
+#include "runtime/kernel/body_attend_mix.h"
+#include "runtime/kernel/body_attend_score.h"
 
 /* What a walk over the keys does with a tile's scores. */
 typedef enum stage {
@@ -17,58 +17,6 @@ typedef enum stage {
     SURVEY, /* maximum and sum only */
     SETTLED /* probabilities of the whole row, rounded, mixed */
 } stage;
-
-/* ---- scores and mixing --------------------------------------------------------------------------------------- */
-
-static inline __attribute__((always_inline)) void score_as(carat_kv type, const group *g, const tile *t)
-{
-    if (g->n < MANY)
-        score_few(type, g, t);
-    else
-        score_many(type, g, t);
-}
-
-static inline __attribute__((always_inline)) void mix_as(carat_kv type, const group *g, const tile *t)
-{
-    if (g->n < MANY)
-        mix_few(type, g, t);
-    else
-        mix_many(type, g, t);
-}
-
-static void score_tile(const group *g, const tile *t)
-{
-    switch (g->a->kv) {
-    case CARAT_KV_BF16:
-        score_as(CARAT_KV_BF16, g, t);
-        break;
-    case CARAT_KV_F16:
-        score_as(CARAT_KV_F16, g, t);
-        break;
-    case CARAT_KV_INT8:
-        score_as(CARAT_KV_INT8, g, t);
-        break;
-    default:
-        score_as(CARAT_KV_F32, g, t);
-    }
-}
-
-static void mix_tile(const group *g, const tile *t)
-{
-    switch (g->a->kv) {
-    case CARAT_KV_BF16:
-        mix_as(CARAT_KV_BF16, g, t);
-        break;
-    case CARAT_KV_F16:
-        mix_as(CARAT_KV_F16, g, t);
-        break;
-    case CARAT_KV_INT8:
-        mix_as(CARAT_KV_INT8, g, t);
-        break;
-    default:
-        mix_as(CARAT_KV_F32, g, t);
-    }
-}
 
 /* ---- weights -------------------------------------------------------------------------------------------------- */
 

@@ -11,7 +11,8 @@ enum {
     ROWS = CARAT_ATTEND_ROWS,
     PANEL = CARAT_ATTEND_PANEL,
     SPLIT = CARAT_ATTEND_SPLIT,
-    MANY = 20 /* rows for which it pays to lay out K and V as floats first */
+    LINE = 64,
+    F_ROWS = 4 /* of a block: F_ROWS x V_COLS sums in registers */
 };
 
 typedef struct group {
@@ -25,7 +26,7 @@ typedef struct group {
     float keep[ROWS];              /* what the tile at hand leaves of older sums */
     float *score;                  /* [n][TILE] */
     float *sum;                    /* row i at sum + i * ld_sum, padded to whole panels */
-    float *packed;                 /* K or V of the tile at hand, see body_attend_many.h */
+    float *packed;                 /* V of the tile at hand: [panels][TILE + 1][PANEL] */
 } group;
 
 /* Keys base + [j0, j1). All 64 pointers are valid, whatever j0 and j1 are. */

@@ -121,14 +121,6 @@ static inline void v_sum4(float *out, vec a, vec b, vec c, vec d)
 {
     vst1q_f32(out, vpaddq_f32(v_fold2(a, b), v_fold2(c, d)));
 }
-static inline void v_transpose(vec x[W])
-{
-    float32x4x2_t a = vtrnq_f32(x[0], x[1]), b = vtrnq_f32(x[2], x[3]);
-    x[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
-    x[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
-    x[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
-    x[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
-}
 static inline void v_store_i8(int8_t *q, vec x, size_t n)
 {
     int16x4_t h = vmovn_s32(vcvtnq_s32_f32(x));
