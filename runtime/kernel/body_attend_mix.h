@@ -89,8 +89,8 @@ static inline __attribute__((always_inline)) void mix_patch(carat_kv type, size_
 /* A few keys at a time with all of their columns, so that V is read once and in order; it is widened as it is read. */
 static inline __attribute__((always_inline)) void mix_few(carat_kv type, const group *g, const tile *t)
 {
-    size_t dim = g->a->dim, near = NEAR / (dim * kv_size(type)) + 1;
-    patch s = {.t = t, .first = true, .ahead = t->more ? TILE * dim * kv_size(type) : 0};
+    size_t dim = g->a->dim, bytes = dim * kv_size(type), near = (NEAR + bytes - 1) / bytes;
+    patch s = {.t = t, .first = true, .ahead = t->more ? TILE * bytes : 0};
     for (s.j0 = t->j0; s.j0 < t->j1; s.j0 = s.j1) {
         s.j1 = lesser(s.j0 + near, t->j1);
         s.tail = 0;
