@@ -24,8 +24,8 @@ typedef struct patch {
     size_t d;
     size_t tail; /* lanes of a single vector; 0: all */
     size_t j0, j1;
-    size_t ahead; /* bytes from a key to that of the next tile; 0: there is none */
-    bool first;   /* they are the tile's first: what was there is scaled by keep */
+    const uint8_t *soon; /* the next tile of K, from where nothing has asked for it; NULL: there is none */
+    bool first;          /* they are the tile's first: what was there is scaled by keep */
 } patch;
 
 /* sum[i] = keep[i] * sum[i] + weight[i] V for rows from i0 on, `vecs` vectors wide. */
@@ -50,8 +50,8 @@ static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_
     for (size_t j = s->j0; j < s->j1; j++) {
         const uint8_t *v = s->t->v[j];
         vec y[V_COLS];
-        if (i0 == 0 && s->ahead) {
-            const uint8_t *soon = s->t->k[j] + s->ahead + s->d * kv_size(type);
+        if (i0 == 0 && s->soon) {
+            const uint8_t *soon = s->soon + (j - s->j0) * vecs * W * kv_size(type);
             __builtin_prefetch(soon, 0, 2);
             if (vecs * W * kv_size(type) > LINE)
                 __builtin_prefetch(soon + LINE, 0, 2);
@@ -75,7 +75,7 @@ static inline __attribute__((always_inline)) void mix_block(carat_kv type, size_
 }
 
 static inline __attribute__((always_inline)) void mix_patch(carat_kv type, size_t vecs, const group *g,
-                                                            const patch *s)
+                                                            patch *s)
 {
     size_t i = 0;
     for (; i + F_ROWS <= g->n; i += F_ROWS)
@@ -84,13 +84,14 @@ static inline __attribute__((always_inline)) void mix_patch(carat_kv type, size_
         mix_block(type, 2, vecs, g, i, s);
     if (i < g->n)
         mix_block(type, 1, vecs, g, i, s);
+    s->soon += s->soon ? (s->j1 - s->j0) * vecs * W * kv_size(type) : 0;
 }
 
 /* A few keys at a time with all of their columns, so that V is read once and in order; it is widened as it is read. */
 static inline __attribute__((always_inline)) void mix_few(carat_kv type, const group *g, const tile *t)
 {
     size_t dim = g->a->dim, bytes = dim * kv_size(type), near = (NEAR + bytes - 1) / bytes;
-    patch s = {.t = t, .first = true, .ahead = t->more ? TILE * bytes : 0};
+    patch s = {.t = t, .first = true, .soon = t->more ? t->k[t->j0] + TILE * bytes : NULL};
     for (s.j0 = t->j0; s.j0 < t->j1; s.j0 = s.j1) {
         s.j1 = lesser(s.j0 + near, t->j1);
         s.tail = 0;

@@ -11,7 +11,8 @@ _Static_assert(F_ROWS == 4, "v_sum4 folds the sums of a block's rows");
 /* Of a block. */
 typedef struct operands {
     const float *const *q;
-    const uint8_t *const *k, *const *soon; /* rows that are read next; NULL: asked for already */
+    const uint8_t *const *k;
+    const uint8_t *soon; /* as many bytes that are read next; NULL: asked for already */
 } operands;
 
 /* W columns from d on. */
@@ -31,7 +32,7 @@ static inline __attribute__((always_inline)) void score_step(carat_kv type, size
     }
 }
 
-/* score[i][j] = q[i] . k[j]: W partial sums along dim, folded at the end. Asks for the rows `soon`, if any. */
+/* score[i][j] = q[i] . k[j]: W partial sums along dim, folded at the end. Asks for what comes `soon`, in the order of memory, which the hardware follows. */
 static inline __attribute__((always_inline)) void score_block(carat_kv type, size_t rows, size_t keys,
                                                               const operands *o, size_t dim, float *score)
 {
@@ -47,7 +48,7 @@ static inline __attribute__((always_inline)) void score_block(carat_kv type, siz
         if (o->soon)
 #pragma GCC unroll 8
             for (size_t j = 0; j < keys; j++)
-                __builtin_prefetch(o->soon[j] + d * size, 0, 2);
+                __builtin_prefetch(o->soon + d * size * keys + j * LINE, 0, 2);
 #pragma GCC unroll 16
         for (size_t e = 0; e < step; e += W)
             score_step(type, rows, keys, o, d + e, sum);
@@ -80,12 +81,12 @@ static inline __attribute__((always_inline)) void score_rows(carat_kv type, size
     operands o = {.q = g->q + i0};
     for (; j + V_COLS <= t->j1; j += V_COLS) {
         o.k = t->k + j;
-        o.soon = i0 ? NULL : t->v + j;
+        o.soon = i0 ? NULL : t->v[j];
         score_block(type, rows, V_COLS, &o, dim, score + j);
     }
     for (; j < t->j1; j++) {
         o.k = t->k + j;
-        o.soon = i0 ? NULL : t->v + j;
+        o.soon = i0 ? NULL : t->v[j];
         score_block(type, rows, 1, &o, dim, score + j);
     }
 }
