@@ -1,6 +1,7 @@
 /* Files: mapping and reading.                                                     SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/base/file.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +129,16 @@ const char *carat_path_base(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+bool carat_plain_name(const char *name)
+{
+    if (*name == '\0' || *name == '.' || strlen(name) > 255)
+        return false;
+    for (; *name; name++)
+        if (*name == '/' || *name == '\\' || iscntrl((unsigned char)*name))
+            return false;
+    return true;
 }
 
 static int by_name(const void *a, const void *b)

@@ -33,6 +33,7 @@ bool carat_same_file(const char *a, const char *b); /* one inode, or one resolve
 /* "dir/name" into a new string of s (cleared first). */
 void carat_path_join(carat_str *s, const char *dir, const char *name);
 const char *carat_path_base(const char *path); /* behind the last '/' */
+bool carat_plain_name(const char *name);       /* one that stays inside the directory it is looked up in */
 /* Names of the entries of a directory (without . and ..), sorted bytewise; free each and the array. */
 carat_status carat_list_dir(const char *dir, char ***names, size_t *n, carat_err *err);
 /* Calls fn for each of them, in that order, until it fails. */

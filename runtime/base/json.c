@@ -1,4 +1,4 @@
-/* JSON: strict reading and deterministic printing. The only user of cJSON.         SPDX-License-Identifier: Apache-2.0
+/* JSON: strict reading, and trees (json.h). The only user of cJSON.                SPDX-License-Identifier: Apache-2.0
  *
  * cJSON accepts more than JSON (leading zeros, raw control bytes, duplicate keys, NUL cut short) and forgets
  * whether a number was spelled as an integer. A first pass over the text checks the spelling (RFC 8259) and
@@ -345,53 +345,15 @@ void carat_json_remove(carat_json *obj, const char *key)
 
 /* ---- printing a tree ----------------------------------------------------------------------------------- */
 
-static void shortest(double v, bool floating, char out[40])
-{
-    if (fabs(v) < 0x1p53 && v == floor(v) && !(floating && fabs(v) >= 1e16)) {
-        snprintf(out, 40, floating ? "%.1f" : "%.0f", v);
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, 40, "%.*g", digits, v);
-        if (strtod(out, NULL) == v)
-            return;
-    }
-}
-
-static void put_string(carat_str *out, const char *s, size_t len)
-{
-    carat_str_putc(out, '"');
-    for (const char *p = s, *end = s + len; p < end;) {
-        unsigned char c = (unsigned char)*p;
-        uint32_t cp;
-        int skip = 1, n = carat_utf8_get(p, end, &cp, &skip);
-        if (c == '"' || c == '\\')
-            carat_str_printf(out, "\\%c", c);
-        else if (c == '\n')
-            carat_str_puts(out, "\\n");
-        else if (c == '\t')
-            carat_str_puts(out, "\\t");
-        else if (c < 0x20 || c == 0x7f)
-            carat_str_printf(out, "\\u%04x", c);
-        else if (n)
-            carat_str_add(out, p, (size_t)n);
-        else
-            carat_str_puts(out, "\xef\xbf\xbd");
-        p += n ? n : skip;
-    }
-    carat_str_putc(out, '"');
-}
-
 static void print_node(const cJSON *node, unsigned depth, carat_str *out)
 {
-    char number[40];
     if (cJSON_IsObject(node) || cJSON_IsArray(node)) {
         bool object = cJSON_IsObject(node);
         carat_str_putc(out, object ? '{' : '[');
         for (const cJSON *n = node->child; n; n = n->next) {
             carat_str_printf(out, "\n%*s", (int)depth * 2 + 2, "");
             if (object) {
-                put_string(out, n->string, strlen(n->string));
+                carat_json_put_text(out, n->string, strlen(n->string));
                 carat_str_puts(out, ": ");
             }
             print_node(n, depth + 1, out);
@@ -402,10 +364,9 @@ static void print_node(const cJSON *node, unsigned depth, carat_str *out)
             carat_str_printf(out, "\n%*s", (int)depth * 2, "");
         carat_str_putc(out, object ? '}' : ']');
     } else if (cJSON_IsString(node)) {
-        put_string(out, node->valuestring, strlen(node->valuestring));
+        carat_json_put_text(out, node->valuestring, strlen(node->valuestring));
     } else if (cJSON_IsNumber(node)) {
-        shortest(node->valuedouble, (node->type & FLOAT_BIT) != 0, number);
-        carat_str_puts(out, number);
+        carat_json_put_number(out, node->valuedouble, (node->type & FLOAT_BIT) != 0);
     } else {
         carat_str_puts(out, cJSON_IsTrue(node) ? "true" : cJSON_IsFalse(node) ? "false" : "null");
     }
@@ -416,120 +377,4 @@ carat_status carat_json_print(const carat_json *root, carat_str *out, carat_err 
     print_node(root, 0, out);
     carat_str_putc(out, '\n');
     return carat_str_check(out, err);
-}
-
-/* ---- writing without a tree ---------------------------------------------------------------------------- */
-
-carat_jw carat_jw_begin(carat_str *out)
-{
-    return (carat_jw){out, 0, true, false, {0}};
-}
-
-static void before_value(carat_jw *w)
-{
-    if (!w->first && !w->after_key)
-        carat_str_puts(w->out, ", ");
-    w->first = w->after_key = false;
-}
-
-void carat_jw_open(carat_jw *w, char bracket)
-{
-    before_value(w);
-    carat_str_putc(w->out, bracket);
-    if (w->depth < sizeof w->close)
-        w->close[w->depth] = bracket == '{' ? '}' : ']';
-    w->depth++;
-    w->first = true;
-}
-
-void carat_jw_close(carat_jw *w)
-{
-    w->depth--;
-    carat_str_putc(w->out, w->close[w->depth]);
-    w->first = false;
-}
-
-void carat_jw_key(carat_jw *w, const char *key)
-{
-    before_value(w);
-    put_string(w->out, key, strlen(key));
-    carat_str_puts(w->out, ": ");
-    w->after_key = true;
-}
-
-void carat_jw_bytes(carat_jw *w, const char *text, size_t len)
-{
-    before_value(w);
-    put_string(w->out, text, len);
-}
-
-void carat_jw_text(carat_jw *w, const char *text)
-{
-    if (text)
-        carat_jw_bytes(w, text, strlen(text));
-    else
-        carat_jw_null(w);
-}
-
-void carat_jw_u64(carat_jw *w, uint64_t v)
-{
-    before_value(w);
-    carat_str_printf(w->out, "%" PRIu64, v);
-}
-
-void carat_jw_i64(carat_jw *w, int64_t v)
-{
-    before_value(w);
-    carat_str_printf(w->out, "%" PRId64, v);
-}
-
-void carat_jw_f64(carat_jw *w, double v)
-{
-    char number[40] = "null";
-    before_value(w);
-    if (isfinite(v))
-        shortest(v, true, number);
-    carat_str_puts(w->out, number);
-}
-
-void carat_jw_bool(carat_jw *w, bool v)
-{
-    before_value(w);
-    carat_str_puts(w->out, v ? "true" : "false");
-}
-
-void carat_jw_null(carat_jw *w)
-{
-    before_value(w);
-    carat_str_puts(w->out, "null");
-}
-
-void carat_jw_put_text(carat_jw *w, const char *key, const char *text)
-{
-    carat_jw_key(w, key);
-    carat_jw_text(w, text);
-}
-
-void carat_jw_put_u64(carat_jw *w, const char *key, uint64_t v)
-{
-    carat_jw_key(w, key);
-    carat_jw_u64(w, v);
-}
-
-void carat_jw_put_i64(carat_jw *w, const char *key, int64_t v)
-{
-    carat_jw_key(w, key);
-    carat_jw_i64(w, v);
-}
-
-void carat_jw_put_f64(carat_jw *w, const char *key, double v)
-{
-    carat_jw_key(w, key);
-    carat_jw_f64(w, v);
-}
-
-void carat_jw_put_bool(carat_jw *w, const char *key, bool v)
-{
-    carat_jw_key(w, key);
-    carat_jw_bool(w, v);
 }

@@ -43,6 +43,10 @@ void carat_json_remove(carat_json *obj, const char *key);
 /* Indented by two spaces, '\n' at the end; numbers that are integers print as such, others in the shortest
  * form that reads back equal. */
 carat_status carat_json_print(const carat_json *root, carat_str *out, carat_err *err);
+/* How texts (what is no UTF-8 becomes U+FFFD) and finite numbers are spelled, appended to out: a number in as few digits as give it
+ * back. floating: a whole one keeps its ".0". */
+void carat_json_put_text(carat_str *out, const char *text, size_t len);
+void carat_json_put_number(carat_str *out, double v, bool floating);
 
 /* Writing without a tree. Commas and nesting are kept track of; misuse is an assert.
  *     carat_jw w = carat_jw_begin(&str);  carat_jw_open(&w, '{'); carat_jw_key(&w, "n"); carat_jw_u64(&w, 3);

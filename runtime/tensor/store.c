@@ -1,7 +1,7 @@
 /* A checkpoint's tensors by name.                                      SPDX-License-Identifier: Apache-2.0
  *
- * Owns the way from what the user typed to mapped files: directories, shard sets, the Hugging Face cache. A shard set must agree
- * with its index exactly: a tensor that lies elsewhere than the index says is an error, never a guess. */
+ * Owns the mapped files: one, or a shard set, which must agree with its index exactly: a tensor that lies elsewhere than the index says
+ * is an error, never a guess. Where a MODEL lies is locate.c's. */
 #include "runtime/tensor/store.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@
 #include "runtime/base/map.h"
 #include "runtime/tensor/safetensors.h"
 
-enum { INDEX_MAX = 200000000, REF_MAX = 4096, FILES_MAX = 65536 };
+enum { INDEX_MAX = 200000000, FILES_MAX = 65536 };
 
 typedef struct store_file {
     char *path;
@@ -31,156 +31,10 @@ struct carat_store {
     carat_arena arena;
 };
 
-/* ---- where MODEL lies --------------------------------------------------------------------------------------- */
-
-static carat_status take(carat_str *s, char **out, carat_err *err)
-{
-    carat_status status = carat_str_check(s, err);
-    if (status == CARAT_OK)
-        *out = carat_str_take(s);
-    carat_str_free(s);
-    return status;
-}
-
-/* A name that stays inside the directory it is looked up in. */
-static bool plain_name(const char *name)
-{
-    if (*name == '\0' || *name == '.' || strlen(name) > 255)
-        return false;
-    for (; *name; name++)
-        if (*name == '/' || *name == '\\' || iscntrl((unsigned char)*name))
-            return false;
-    return true;
-}
-
-/* "org/name" or "org/name@revision", in the characters that the hub allows. */
-static bool is_repo(const char *path)
-{
-    size_t slashes = 0;
-    const char *p = path;
-
-    for (; *p && *p != '@'; p++) {
-        slashes += *p == '/';
-        if (!isalnum((unsigned char)*p) && !strchr("._-/", *p))
-            return false;
-    }
-    const char *slash = strchr(path, '/');
-    return slashes == 1 && *path != '.' && *path != '/' && slash + 1 < p && slash[1] != '.';
-}
-
-static carat_status cache_root(char **out, carat_err *err)
-{
-    static const struct {
-        const char *variable, *behind;
-    } places[] = {{"HF_HUB_CACHE", ""},
-                  {"HUGGINGFACE_HUB_CACHE", ""},
-                  {"HF_HOME", "/hub"},
-                  {"XDG_CACHE_HOME", "/huggingface/hub"},
-                  {"HOME", "/.cache/huggingface/hub"}};
-    carat_str s = CARAT_STR_INIT;
-
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const char *value = getenv(places[i].variable);
-        if (value && *value) {
-            carat_str_printf(&s, "%s%s", value, places[i].behind);
-            return take(&s, out, err);
-        }
-    }
-    return carat_fail(err, CARAT_EUSAGE,
-                      "no Hugging Face cache: neither HF_HUB_CACHE, HF_HOME nor HOME is set");
-}
-
-/* The commit that refs/REVISION names; a revision that is itself a commit has no such file. */
-static carat_status read_ref(const char *repo_dir, const char *revision, carat_str *commit, carat_err *err)
-{
-    carat_str path = CARAT_STR_INIT;
-    char *text = NULL;
-    size_t len = 0;
-    carat_status status = CARAT_OK;
-
-    carat_str_printf(&path, "%s/refs/%s", repo_dir, revision);
-    carat_str_clear(commit);
-    if (!carat_is_file(path.data)) {
-        carat_str_puts(commit, revision);
-        goto out;
-    }
-    if ((status = carat_read_file(path.data, REF_MAX, &text, &len, err)) != CARAT_OK)
-        goto out;
-    while (len > 0 && isspace((unsigned char)text[len - 1]))
-        len--;
-    text[len] = '\0';
-    if (!plain_name(text))
-        status = carat_fail(err, CARAT_EFORMAT, "%s: not the name of a commit: %s", path.data, text);
-    else
-        carat_str_puts(commit, text);
-out:
-    free(text);
-    carat_str_free(&path);
-    return status;
-}
-
-static carat_status resolve_repo(const char *repo, char **dir, carat_err *err)
-{
-    carat_str base = CARAT_STR_INIT, commit = CARAT_STR_INIT, snapshot = CARAT_STR_INIT;
-    const char *at = strchr(repo, '@'), *revision = at ? at + 1 : "main";
-    const char *slash = strchr(repo, '/');
-    int org = (int)(slash - repo), name = (int)((at ? at : repo + strlen(repo)) - slash) - 1;
-    char *root = NULL;
-    carat_status status = cache_root(&root, err);
-
-    if (status != CARAT_OK)
-        goto out;
-    if (strstr(revision, "..") || *revision == '/' || *revision == '\0') {
-        status = carat_fail(err, CARAT_EUSAGE, "%s: '%s' is no revision", repo, revision);
-        goto out;
-    }
-    carat_str_printf(&base, "%s/models--%.*s--%.*s", root, org, repo, name, slash + 1);
-    if (!carat_is_dir(base.data)) {
-        status = carat_fail(err, CARAT_EIO,
-                            "%s: no such file or directory, and not in the Hugging Face cache (%s)", repo,
-                            base.data);
-        goto out;
-    }
-    if ((status = read_ref(base.data, revision, &commit, err)) != CARAT_OK)
-        goto out;
-    carat_str_printf(&snapshot, "%s/snapshots/%s", base.data, commit.data);
-    if (!carat_is_dir(snapshot.data))
-        status = carat_fail(err, CARAT_EIO, "%s: revision %s is not in the Hugging Face cache (%s)", repo,
-                            revision, snapshot.data);
-    else
-        status = take(&snapshot, dir, err);
-out:
-    free(root);
-    carat_str_free(&base);
-    carat_str_free(&commit);
-    carat_str_free(&snapshot);
-    return status;
-}
-
-carat_status carat_store_resolve(const char *path, char **dir, carat_err *err)
-{
-    carat_str s = CARAT_STR_INIT;
-    const char *base = carat_path_base(path);
-
-    if (*path == '\0')
-        return carat_fail(err, CARAT_EUSAGE, "the name of the model is empty");
-    if (carat_is_dir(path))
-        carat_str_puts(&s, path);
-    else if (!carat_exists(path))
-        return is_repo(path) ? resolve_repo(path, dir, err)
-                             : carat_fail(err, CARAT_EIO, "%s: no such file or directory", path);
-    else if (base == path)
-        carat_str_puts(&s, ".");
-    else
-        carat_str_add(&s, path, base - path > 1 ? (size_t)(base - path) - 1 : 1);
-    return take(&s, dir, err);
-}
-
 /* ---- files -------------------------------------------------------------------------------------------------- */
 
 static carat_status add_file(carat_store *s, const char *path, carat_err *err)
 {
-    carat_str copy = CARAT_STR_INIT;
     carat_status status = carat_grow((void **)&s->files, &s->cap_files, s->n_files + 1, sizeof *s->files,
                                      err);
 
@@ -188,9 +42,8 @@ static carat_status add_file(carat_store *s, const char *path, carat_err *err)
         return status;
     store_file *f = &s->files[s->n_files];
     *f = (store_file){0};
-    carat_str_puts(&copy, path);
-    if ((status = take(&copy, &f->path, err)) != CARAT_OK)
-        return status;
+    if (!(f->path = strdup(path)))
+        return carat_fail(err, CARAT_ENOMEM, "out of memory for a path");
     s->n_files++; /* from here on closing the store frees it */
     if ((status = carat_map_open(path, &f->map, err)) != CARAT_OK)
         return status;
@@ -252,7 +105,7 @@ static carat_status shard_names(const carat_json *map, const char *path, const c
                                 carat_json_key(m));
         else
             status = carat_json_text(m, "weight_map", &shard, err);
-        if (status == CARAT_OK && !plain_name(shard))
+        if (status == CARAT_OK && !carat_plain_name(shard))
             status = carat_fail(err, CARAT_EFORMAT, "%s: shard '%.200s' is not a plain file name", path,
                                 shard);
         if (status == CARAT_OK)

@@ -157,6 +157,11 @@ static void looks_into_the_hugging_face_cache(void **state)
         assert_string_equal(dir, snapshot);
         free(dir);
     }
+    char *lost = path_in(cache, "lost");
+    assert_int_equal(symlink("nowhere", lost), 0);
+    fails(lost, CARAT_EIO, "a link to what is not there");
+    free(lost);
+    fails("/dev/null", CARAT_EFORMAT, "neither a directory nor a regular file");
     fails("org/my.name@evil", CARAT_EFORMAT, "not the name of a commit");
     fails("org/my.name@../../x", CARAT_EUSAGE, "no revision");
     fails("org/my.name@v2", CARAT_EIO, "revision v2");
