@@ -66,13 +66,14 @@ $(fuzz_bins): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call object,tests/fuzz/replay
 	$(Q)mkdir -p $(@D); $(CC) -fopenmp $(CFLAGS) $(FUZZ) $(LDFLAGS) $^ $(TOOL_LIBS) $(LDLIBS) -o $@
 
 # Instruction sets beyond the baseline, on single kernel objects only, and -O3: their short loops must be unrolled for
-# sums to stay in registers. Stricter warnings where untrusted bytes are parsed.
+# sums to stay in registers. Sanitizers need none of that and compile it twice as fast without. Stricter warnings where untrusted bytes are parsed.
 kernel := $(B)/obj/runtime/kernel
-$(kernel)/avx2%.o:      isa := -O3 -mavx2 -mfma -mf16c -mbmi2
-$(kernel)/avx512%.o:    isa := -O3 -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+unroll := $(if $(findstring -fsanitize,$(CFLAGS)),,-O3)
+$(kernel)/avx2%.o:      isa := $(unroll) -mavx2 -mfma -mf16c -mbmi2
+$(kernel)/avx512%.o:    isa := $(unroll) -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 $(B)/obj/tests/support/sim_%.o: isa := -O2 -mavx2 -mfma -mf16c -mbmi2 -Wno-psabi
-$(kernel)/neon%.o:      isa := -O3 -march=armv8.2-a+dotprod
-$(kernel)/neon_i8mm%.o: isa := -O3 -march=armv8.2-a+dotprod+i8mm
+$(kernel)/neon%.o:      isa := $(unroll) -march=armv8.2-a+dotprod
+$(kernel)/neon_i8mm%.o: isa := $(unroll) -march=armv8.2-a+dotprod+i8mm
 $(B)/obj/runtime/tensor/%.o $(B)/obj/runtime/text/%.o: strict := -Wconversion
 
 # ---- tests: each target ends with one line "N passed, N failed, N skipped"
