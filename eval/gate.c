@@ -49,6 +49,21 @@ static void say_needed(carat_gate_line *l)
         snprintf(l->why, sizeof l->why, "about %.0f pairs would decide, if the truth is what it seems", need);
 }
 
+/* The same of scores of which no pair differs: the interval then is that of what was not seen, and shrinks with their number. */
+static void say_needed_unseen(const carat_rule *r, const carat_pairs *p, carat_gate_line *l)
+{
+    double sum = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->a[i] != p->b[i])
+            return;
+        sum += p->a[i];
+    }
+    double room = r->check == CARAT_MIN_RECOVERY ? (1 - r->bound / 100) * sum / (double)p->n : r->bound;
+    if (l->pass == CARAT_UNDECIDED && room > 0 && room < 1)
+        snprintf(l->why, sizeof l->why, "about %.0f pairs that all agree would decide",
+                 ceil(log(0.025) / log1p(-room)));
+}
+
 /* ---- against the baseline ------------------------------------------------------------------------------------ */
 
 static bool has_rule_for_unmeasured(const carat_rules *r, const char *suite)
@@ -171,6 +186,8 @@ carat_status carat_gate_pairs(const carat_rule *rule, const carat_paired_series 
     p.pairs.seed = seed;
     l->n = p.pairs.n;
     st = rule->check == CARAT_MIN_RECOVERY ? hold_recovery(&p, l, err) : hold_loss(rule, s, &p, l, err);
+    if (!st && s->scores)
+        say_needed_unseen(rule, &p.pairs, l);
     if (!st)
         say_needed(l);
     free_pairs(&p.pairs);

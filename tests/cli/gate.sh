@@ -63,3 +63,13 @@ gate "$ok" good --baseline other
 sed -i 's/"score": [0-9.]*/"score": NaN/' good/items.jsonl
 gate "$ok" good --baseline other
 code=0; "$CARAT" gate good --baseline base 2>err || code=$?; cat err; echo "exit $code"
+
+echo "-- 71 items that all agree do not pass what they cannot show, as many as the gate names do"
+for n in 71 72; do
+    make_run small$n --items $n --acc .9 --seed 1
+    sed 's/"seconds": 0.5/"seconds": 0.6/' -i small$n/items.jsonl
+    make_run small --items $n --acc .9 --seed 1
+    echo '{"rules": [{"suite": "mmlu-pro", "max_drop": 0.05}]}' >rules.json
+    c=0; $CARAT gate small$n --baseline small --rules rules.json || c=$?; echo "exit $c"
+    rm -r small
+done
