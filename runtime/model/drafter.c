@@ -228,7 +228,8 @@ void carat_drafter_begin(carat_drafter *d, uint32_t sequence, const float *hidde
 
 carat_status carat_drafter_step(carat_drafter *d, int32_t id, carat_err *err)
 {
-    carat_span span = {.line = d->line, .n = 1, .pos = d->line->n - 1}; /* stands with the last key: its own row has none */
+    carat_span span = {
+        .line = d->line, .n = 1, .pos = d->line->n - 1}; /* stands with the last key: its own row has none */
     struct draft_pass p = {.pass = {.s = d->s, .span = &span, .spans = 1, .n = 1, .few = true}, .d = d};
     carat_embed_id(d->target, id, d->in);
     carat_team_run(d->s->team, run, &p);
