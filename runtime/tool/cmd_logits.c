@@ -296,7 +296,7 @@ static const carat_opt options[] = {
 
 const carat_cmd carat_cmd_logits = {
     .name = "logits",
-    .summary = "writes the logits (and the residual stream) for given ids",
+    .summary = "write the logits (and the residual stream) of given ids",
     .usage = "MODEL (-p TEXT | --ids IDS | --ids-file FILE) -o OUT.safetensors [--taps]",
     .detail = "OUT holds input_ids I64 [n] and logits F32 [n, vocab] (after the soft-cap); with --taps also "
               "F32 [n, hidden]\n"

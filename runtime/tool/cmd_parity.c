@@ -443,7 +443,7 @@ static const args defaults = {.tolerance = NAN}; /* not given: by numerics */
 
 const carat_cmd carat_cmd_parity = {
     .name = "parity",
-    .summary = "compares a forward pass with transformers, tap by tap",
+    .summary = "compare a forward pass with transformers, tap by tap",
     .usage = "MODEL --reference FILE [--draft MODEL] [--numerics f32|bf16] [--tolerance X]",
     .detail = "Runs the ids of the reference and compares the residual stream behind each block, the final "
               "norm and the logits; of a\n"
