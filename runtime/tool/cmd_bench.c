@@ -7,75 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/cmd.h"
 #include "runtime/base/file.h"
-#include "runtime/base/json.h"
-#include "runtime/kernel/probe.h"
-#include "runtime/model/session.h"
-#include "runtime/tool/bench_draft.h"
-#include "runtime/tool/depth_plot.h"
+#include "runtime/tool/bench.h"
 #include "runtime/tool/options.h"
 
-enum { MAX_REPEATS = 100, MAX_TESTS = 16, PROBE_BYTES = 1 << 28, PROBE_MAX = 1 << 29 };
+enum { PROBE_BYTES = 1 << 28, PROBE_MAX = 1 << 29 };
 
 static const double UNSTEADY = 0.15; /* a swing of the probes that is told */
 
-struct args {
-    carat_common common;
-    int64_t prompt, predict, repeats;
-    const char *depths, *parallel, *format, *numerics, *kernels, *kv, *svg, *draft, *text;
-    bool force;
-};
-
-static const struct args defaults = {
+static const carat_bench_args defaults = {
     .prompt = 512, .predict = 128, .repeats = 5, .depths = "0", .parallel = "1", .format = "table"};
-
-/* One row of the result. */
-struct test {
-    char name[32];
-    bool decode, drafted;
-    size_t tokens, depth, parallel; /* tokens of each of so many sequences */
-    double rate[MAX_REPEATS], fraction[MAX_REPEATS], read[MAX_REPEATS];
-    double bytes_per_token, ops_per_token, kv_bytes; /* kv_bytes: of the cache, in the middle of the run */
-    double plain[MAX_REPEATS];                       /* drafted: tokens/s without the drafter */
-    uint64_t rounds, drafts, right;                  /* drafted: of all repeats */
-};
-
-struct bench {
-    const struct args *a;
-    carat_model *model;
-    carat_session *session;
-    carat_bench_draft draft;
-    const carat_kernels *kern;
-    carat_team *team;
-    carat_numerics numerics;
-    carat_plan plan;
-    uint64_t anon_before; /* own resident memory before the session was opened */
-    int32_t *ids;
-    size_t n_ids;
-    void *anonymous; /* what the read probe reads when the model is too small to be a yardstick */
-    const void *probe_data;
-    size_t probe_bytes;
-    double load_s;
-    carat_peak int8, f32;
-    struct test test[MAX_TESTS];
-    size_t n_tests;
-};
-
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts v; min, median, max. */
-static void spread(double *v, size_t n, double out[3])
-{
-    qsort(v, n, sizeof *v, rising);
-    out[0] = v[0];
-    out[1] = n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-    out[2] = v[n - 1];
-}
 
 static size_t most(size_t a, size_t b)
 {
@@ -85,7 +26,7 @@ static size_t most(size_t a, size_t b)
 /* ---- setting up ---------------------------------------------------------------------------------------------- */
 
 struct list {
-    size_t n, v[MAX_TESTS];
+    size_t n, v[CARAT_BENCH_TESTS];
 };
 
 /* "0,2048,8192" -> numbers from low to high, at least one. */
@@ -96,9 +37,9 @@ static carat_status numbers(const char *option, const char *text, long low, long
     do {
         char *end;
         long v = strtol(p, &end, 10);
-        if (end == p || v < low || v > high || (*end && *end != ',') || out->n == MAX_TESTS)
+        if (end == p || v < low || v > high || (*end && *end != ',') || out->n == CARAT_BENCH_TESTS)
             return carat_fail(err, CARAT_EUSAGE, "%s %s: at most %d numbers from %ld to %ld, as in 1,4,8",
-                              option, text, MAX_TESTS, low, high);
+                              option, text, CARAT_BENCH_TESTS, low, high);
         out->v[out->n++] = (size_t)v;
         p = *end ? end + 1 : end;
     } while (*p);
@@ -106,31 +47,31 @@ static carat_status numbers(const char *option, const char *text, long low, long
 }
 
 /* tg128x4@2048: decoding of 128 tokens, by each of four sequences, at depth 2048. */
-static carat_status add_test(struct bench *b, const struct test *t, carat_err *err)
+static carat_status add_test(carat_bench *b, const carat_bench_test *t, carat_err *err)
 {
-    if (b->n_tests == MAX_TESTS)
-        return carat_fail(err, CARAT_EUSAGE, "-d and --parallel: more than %d tests", MAX_TESTS);
+    if (b->n_tests == CARAT_BENCH_TESTS)
+        return carat_fail(err, CARAT_EUSAGE, "-d and --parallel: more than %d tests", CARAT_BENCH_TESTS);
     char together[24] = "", at[24] = "";
     if (t->parallel > 1)
         snprintf(together, sizeof together, "x%zu", t->parallel);
     if (t->depth)
         snprintf(at, sizeof at, "@%zu", t->depth);
     b->test[b->n_tests] = *t;
-    struct test *own = &b->test[b->n_tests++];
+    carat_bench_test *own = &b->test[b->n_tests++];
     snprintf(own->name, sizeof own->name, "%s%zu%.8s%.12s%s", t->decode ? "tg" : "pp", t->tokens, together,
              at, t->drafted ? "+draft" : "");
     return CARAT_OK;
 }
 
-static carat_status plan_tests(struct bench *b, carat_err *err)
+static carat_status plan_tests(carat_bench *b, carat_err *err)
 {
-    const struct args *a = b->a;
+    const carat_bench_args *a = b->a;
     if (a->prompt < 0 || a->prompt > 1 << 20 || a->predict < 0 || a->predict > 1 << 20 ||
         a->prompt + a->predict == 0)
         return carat_fail(err, CARAT_EUSAGE, "-p %" PRId64 " -n %" PRId64 ": nothing to measure, or too much",
                           a->prompt, a->predict);
-    if (a->repeats < 1 || a->repeats > MAX_REPEATS)
-        return carat_fail(err, CARAT_EUSAGE, "-r %" PRId64 ": from 1 to %d", a->repeats, MAX_REPEATS);
+    if (a->repeats < 1 || a->repeats > CARAT_BENCH_REPEATS)
+        return carat_fail(err, CARAT_EUSAGE, "-r %" PRId64 ": from 1 to %d", a->repeats, CARAT_BENCH_REPEATS);
     if (a->text && !a->draft)
         return carat_fail(err, CARAT_EUSAGE, "--text is what --draft reads: give a drafter too");
     if (a->draft && a->predict < 2)
@@ -141,28 +82,28 @@ static carat_status plan_tests(struct bench *b, carat_err *err)
         (st = numbers("--parallel", a->parallel, 1, CARAT_STEP_ROWS, &parallel, err)))
         return st;
     for (size_t i = 0; i < depth.n && !st; i++) {
-        struct test t = {.tokens = (size_t)a->prompt, .depth = depth.v[i], .parallel = 1};
+        carat_bench_test t = {.tokens = (size_t)a->prompt, .depth = depth.v[i], .parallel = 1};
         if (a->prompt)
             st = add_test(b, &t, err);
         for (size_t j = 0; a->predict && j < parallel.n && !st; j++) {
-            t = (struct test){
+            t = (carat_bench_test){
                 .decode = true, .tokens = (size_t)a->predict, .depth = depth.v[i], .parallel = parallel.v[j]};
             st = add_test(b, &t, err);
         }
         if (a->draft && a->predict > 1 && !st)
             st = add_test(b,
-                          &(struct test){.decode = true,
-                                         .drafted = true,
-                                         .tokens = (size_t)a->predict,
-                                         .depth = most(depth.v[i], 1),
-                                         .parallel = 1},
+                          &(carat_bench_test){.decode = true,
+                                              .drafted = true,
+                                              .tokens = (size_t)a->predict,
+                                              .depth = most(depth.v[i], 1),
+                                              .parallel = 1},
                           err);
     }
     return st;
 }
 
 /* The read probe reads mapped weights, as decoding does; a model that fits in a cache is no yardstick for memory. */
-static carat_status choose_probe(struct bench *b, carat_err *err)
+static carat_status choose_probe(carat_bench *b, carat_err *err)
 {
     const carat_weight *head = &b->model->head;
     uint64_t bytes = head->rows * head->row_bytes;
@@ -176,11 +117,11 @@ static carat_status choose_probe(struct bench *b, carat_err *err)
     return b->anonymous ? CARAT_OK : CARAT_ENOMEM;
 }
 
-static carat_status open_all(struct bench *b, carat_err *err)
+static carat_status open_all(carat_bench *b, carat_err *err)
 {
-    const struct args *a = b->a;
+    const carat_bench_args *a = b->a;
     size_t context = 0, sequences = 1;
-    for (const struct test *t = b->test; t < b->test + b->n_tests; t++) {
+    for (const carat_bench_test *t = b->test; t < b->test + b->n_tests; t++) {
         context = most(context, t->depth + t->tokens + 1);
         sequences = most(sequences, t->parallel);
         b->n_ids = most(b->n_ids, t->depth + t->tokens * t->parallel + 1);
@@ -214,7 +155,7 @@ static carat_status open_all(struct bench *b, carat_err *err)
 /* ---- measuring ----------------------------------------------------------------------------------------------- */
 
 /* Fresh random ids, so that no prefix and no table row is warm from the last run. */
-static void fill_ids(struct bench *b, size_t n, uint64_t seed)
+static void fill_ids(carat_bench *b, size_t n, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++)
         b->ids[i] = (int32_t)(carat_random(seed, i) % (b->model->info.vocab - 1));
@@ -230,14 +171,14 @@ static bool go_on(void *ctx, size_t done, size_t n)
     return !carat_interrupted();
 }
 
-static carat_status sync_to(struct bench *b, size_t n, size_t from, carat_err *err)
+static carat_status sync_to(carat_bench *b, size_t n, size_t from, carat_err *err)
 {
     carat_sync_request r = {.ids = b->ids, .n = n, .logits_from = from, .progress = go_on};
     return carat_session_sync(b->session, &r, err);
 }
 
 /* Sequence 0 up to position n, and as many copies of it as the test has sequences. */
-static carat_status warm_up(struct bench *b, const struct test *t, size_t n, carat_err *err)
+static carat_status warm_up(carat_bench *b, const carat_bench_test *t, size_t n, carat_err *err)
 {
     carat_status st = n ? sync_to(b, n, n, err) : CARAT_OK;
     for (uint32_t q = 1; q < t->parallel && !st; q++)
@@ -246,7 +187,7 @@ static carat_status warm_up(struct bench *b, const struct test *t, size_t n, car
 }
 
 /* One token more of each sequence. */
-static carat_status decode(struct bench *b, const struct test *t, const int32_t *ids, carat_err *err)
+static carat_status decode(carat_bench *b, const carat_bench_test *t, const int32_t *ids, carat_err *err)
 {
     carat_step steps[CARAT_STEP_ROWS];
     for (uint32_t q = 0; q < t->parallel; q++)
@@ -256,7 +197,7 @@ static carat_status decode(struct bench *b, const struct test *t, const int32_t 
 }
 
 /* A reply behind `depth` ids, without and with the drafter. */
-static carat_status once_drafted(struct bench *b, struct test *t, size_t rep, carat_err *err)
+static carat_status once_drafted(carat_bench *b, carat_bench_test *t, size_t rep, carat_err *err)
 {
     carat_drafted d;
     fill_ids(b, t->depth, (uint64_t)b->a->common.seed + rep * 7919 + t->depth);
@@ -274,7 +215,7 @@ static carat_status once_drafted(struct bench *b, struct test *t, size_t rep, ca
     return CARAT_OK;
 }
 
-static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err *err)
+static carat_status once(carat_bench *b, carat_bench_test *t, size_t rep, carat_err *err)
 {
     const carat_model_info *info = carat_model_describe(b->model);
     size_t warm = t->depth + (t->decode && !t->depth), n = warm + t->tokens;
@@ -307,7 +248,7 @@ static carat_status once(struct bench *b, struct test *t, size_t rep, carat_err 
     return CARAT_OK;
 }
 
-static carat_status measure(struct bench *b, carat_err *err)
+static carat_status measure(carat_bench *b, carat_err *err)
 {
     size_t repeats = (size_t)b->a->repeats;
     carat_progress bar = carat_progress_begin(&b->a->common.talk, "bench", "run", b->n_tests * repeats);
@@ -330,201 +271,36 @@ static carat_status measure(struct bench *b, carat_err *err)
     return st;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------ */
+/* ---- the command --------------------------------------------------------------------------------------------- */
 
-/* Median tokens/s without the drafter. */
-static double plain_rate(const struct bench *b, struct test *t)
+/* Before the work: can a picture be drawn, and written when it is done? */
+static carat_status check_svg(const carat_bench *b, carat_err *err)
 {
-    double plain[3];
-    spread(t->plain, (size_t)b->a->repeats, plain);
-    return plain[1];
-}
-
-static void json_drafted(const struct bench *b, struct test *t, carat_jw *w, double rate)
-{
-    double plain = plain_rate(b, t);
-    carat_jw_put_f64(w, "plain_tokens_per_s", plain);
-    carat_jw_put_f64(w, "speed_up", rate / plain);
-    carat_jw_put_u64(w, "drafted", t->drafts);
-    carat_jw_put_u64(w, "accepted", t->right);
-}
-
-static void print_json(struct bench *b)
-{
-    carat_str s = CARAT_STR_INIT;
-    carat_jw w = carat_jw_begin(&s);
-    carat_jw_open(&w, '[');
-    for (size_t i = 0; i < b->n_tests; i++) {
-        struct test *t = &b->test[i];
-        double rate[3], fraction[3], read[3];
-        spread(t->rate, (size_t)b->a->repeats, rate);
-        spread(t->fraction, (size_t)b->a->repeats, fraction);
-        spread(t->read, (size_t)b->a->repeats, read);
-        const struct {
-            const char *key;
-            double value;
-        } number[] = {{"fraction", fraction[1]},
-                      {"bytes_per_token", t->bytes_per_token},
-                      {"ops_per_token", t->ops_per_token},
-                      {"kv_bytes_per_token", t->decode ? t->kv_bytes : 0},
-                      {"planned_bytes", (double)(b->plan.kv + b->plan.scratch)},
-                      {"read_gb_s", read[1]},
-                      {"int8_gop_s", b->int8.rate},
-                      {"f32_gflop_s", b->f32.rate},
-                      {"load_s", b->load_s}};
-        carat_jw_open(&w, '{');
-        carat_jw_put_text(&w, "test", t->name);
-        carat_jw_key(&w, "tokens_per_s");
-        carat_jw_open(&w, '{');
-        for (int k = 0; k < 3; k++) {
-            static const char *const name[] = {"min", "median", "max"};
-            carat_jw_put_f64(&w, name[k], rate[k]);
-        }
-        carat_jw_close(&w);
-        for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
-            carat_jw_put_f64(&w, number[k].key, number[k].value);
-        }
-        if (t->drafted)
-            json_drafted(b, t, &w, rate[1]);
-        carat_jw_put_u64(&w, "peak_rss", carat_rss_peak_bytes());
-        carat_jw_put_u64(&w, "anon_rss", carat_rss_anon_bytes());
-        carat_jw_put_u64(&w, "threads", (uint64_t)carat_team_size(b->team));
-        carat_jw_put_text(&w, "kernels", carat_session_kernels(b->session));
-        carat_jw_put_text(&w, "numerics", carat_numerics_name(b->numerics));
-        carat_jw_put_text(&w, "kv", carat_kv_name(carat_session_kv(b->session)));
-        carat_jw_put_text(&w, "int8_instruction", b->int8.instruction);
-        carat_jw_close(&w);
-    }
-    carat_jw_close(&w);
-    puts(s.data);
-    carat_str_free(&s);
-}
-
-static void print_csv(struct bench *b)
-{
-    puts("test,tokens_per_s_min,tokens_per_s_median,tokens_per_s_max,fraction,read_gb_s,int8_gop_s,f32_gflop_"
-         "s,threads,kernels,numerics,kv");
-    for (size_t i = 0; i < b->n_tests; i++) {
-        struct test *t = &b->test[i];
-        double rate[3], fraction[3], read[3];
-        spread(t->rate, (size_t)b->a->repeats, rate);
-        spread(t->fraction, (size_t)b->a->repeats, fraction);
-        spread(t->read, (size_t)b->a->repeats, read);
-        printf("%s,%.3f,%.3f,%.3f,%.4f,%.2f,%.1f,%.1f,%d,%s,%s,%s\n", t->name, rate[0], rate[1], rate[2],
-               fraction[1], read[1], b->int8.rate, b->f32.rate, carat_team_size(b->team),
-               carat_session_kernels(b->session), carat_numerics_name(b->numerics),
-               carat_kv_name(carat_session_kv(b->session)));
-    }
-}
-
-/* The session's memory as priced for the deepest test, and what it grew to. */
-static void print_plan(const struct bench *b)
-{
-    char kv[16], scratch[16], own[16];
-    uint64_t planned = b->plan.kv + b->plan.scratch,
-             grown = carat_rss_anon_bytes() - b->anon_before - (b->anonymous ? b->probe_bytes : 0);
-    carat_format_bytes(b->plan.kv, kv);
-    carat_format_bytes(b->plan.scratch, scratch);
-    carat_format_bytes(grown, own);
-    if (b->draft.draft) /* whose memory would be counted too */
-        return;
-    printf("session: planned %s of KV cache and %s of scratch; resident %s, %.1f %% of the plan\n", kv,
-           scratch, own, 100 * (double)grown / (double)planned);
-}
-
-static void print_drafted(const struct bench *b, struct test *t, double rate)
-{
-    double plain = plain_rate(b, t);
-    printf("%.2f times the %.2f without drafts; %.0f %% of %" PRIu64 " drafts right, %.2f tokens a round\n",
-           rate / plain, plain, t->drafts ? 100 * (double)t->right / (double)t->drafts : 0, t->drafts,
-           (double)(t->rounds + t->right) / (double)t->rounds);
-}
-
-static void print_table(struct bench *b)
-{
-    const carat_model_info *info = carat_model_describe(b->model);
-    char peak[16], anon[16];
-    carat_format_bytes(carat_rss_peak_bytes(), peak);
-    carat_format_bytes(carat_rss_anon_bytes(), anon);
-    printf("%s, %s weights, %s numerics, %s KV cache, %s kernels, %d threads\n", info->family, info->scheme,
-           carat_numerics_name(b->numerics), carat_kv_name(carat_session_kv(b->session)),
-           carat_session_kernels(b->session), carat_team_size(b->team));
-    printf("%-12s %10s %10s %10s  %s\n", "test", "min", "median", "max", "tokens/s; share of the machine");
-    for (size_t i = 0; i < b->n_tests; i++) {
-        struct test *t = &b->test[i];
-        double rate[3], fraction[3], read[3];
-        spread(t->rate, (size_t)b->a->repeats, rate);
-        spread(t->fraction, (size_t)b->a->repeats, fraction);
-        spread(t->read, (size_t)b->a->repeats, read);
-        printf("%-12s %10.2f %10.2f %10.2f  ", t->name, rate[0], rate[1], rate[2]);
-        if (t->drafted)
-            print_drafted(b, t, rate[1]);
-        else if (t->decode)
-            printf("%.0f %% of %.1f GB/s read bandwidth (%.3g MB a token; K and V %.3g MB)\n",
-                   fraction[1] * 100, read[1], t->bytes_per_token / 1e6, t->kv_bytes / 1e6);
-        else
-            printf("%.0f %% of the %s peak (%.3g Gop a token)\n", fraction[1] * 100,
-                   b->numerics == CARAT_INT8 && info->packed ? "int8" : "f32", t->ops_per_token / 1e9);
-    }
-    printf("machine: int8 %.0f Gop/s (%s), f32 %.0f Gflop/s; load %.2f s; memory %s, of it own %s\n",
-           b->int8.rate, b->int8.instruction, b->f32.rate, b->load_s, peak, anon);
-    print_plan(b);
-}
-
-/* One point for each depth at which single sequences were decoded, in the order of -d. */
-static carat_status draw(struct bench *b, carat_err *err)
-{
-    carat_depth_point p[MAX_TESTS];
-    size_t n = 0;
-    for (const struct test *t = b->test; t < b->test + b->n_tests; t++) {
-        if (!t->decode || t->drafted || t->parallel > 1)
-            continue;
-        if (n && p[n - 1].depth >= (double)t->depth)
-            return carat_fail(err, CARAT_EUSAGE, "--svg: depths must rise: -d 0,2048,8192");
-        double rate[MAX_REPEATS], read[MAX_REPEATS], r[3], bandwidth[3];
-        memcpy(rate, t->rate, sizeof rate);
-        memcpy(read, t->read, sizeof read);
-        spread(rate, (size_t)b->a->repeats, r);
-        spread(read, (size_t)b->a->repeats, bandwidth);
-        p[n++] = (carat_depth_point){(double)t->depth, 1e3 / r[2],  1e3 / r[1],
-                                     1e3 / r[0],       t->kv_bytes, bandwidth[1] * 1e6};
-    }
-    if (!n)
-        return carat_fail(err, CARAT_EUSAGE, "--svg draws the time of decoding over depth: it needs -n");
-    char title[128];
-    const carat_model_info *info = carat_model_describe(b->model);
-    snprintf(title, sizeof title, "%s, %s weights, %s numerics, %s KV cache, %d threads", info->family,
-             info->scheme, carat_numerics_name(b->numerics), carat_kv_name(carat_session_kv(b->session)),
-             carat_team_size(b->team));
-    return carat_depth_plot(b->a->svg, title, p, n, err);
-}
-
-static carat_status bench_model(struct bench *b, carat_err *err)
-{
-    static void (*const print[])(struct bench *) = {print_table, print_json, print_csv};
-    static const char *const formats[] = {"table", "json", "csv"};
-    size_t f = 0;
-    while (f < 3 && strcmp(b->a->format, formats[f]) != 0)
-        f++;
-    if (f == 3)
-        return carat_fail(err, CARAT_EUSAGE, "-o %s: table, json or csv", b->a->format);
     const char *svg = b->a->svg;
+    if (!svg)
+        return CARAT_OK;
+    carat_status st = carat_bench_draws(b, err);
+    if (st || (st = carat_output_spares(svg, carat_model_describe(b->model)->path, err)))
+        return st;
+    return carat_output_check(svg, NULL, b->a->force || carat_file_begins(svg, "<svg"), err);
+}
+
+static carat_status bench_model(carat_bench *b, carat_err *err)
+{
+    carat_bench_print_fn *print = carat_bench_printer(b->a);
+    if (!print)
+        return carat_fail(err, CARAT_EUSAGE, "-o %s: table, json or csv", b->a->format);
     carat_status st = plan_tests(b, err);
-    if (st || (st = open_all(b, err)))
+    if (st || (st = open_all(b, err)) || (st = check_svg(b, err)) || (st = measure(b, err)))
         return st;
-    if (svg && ((st = carat_output_spares(svg, carat_model_describe(b->model)->path, err)) ||
-                (st = carat_output_check(svg, NULL, b->a->force || carat_file_begins(svg, "<svg"), err))))
-        return st;
-    if ((st = measure(b, err)))
-        return st;
-    print[f == 0 && b->a->common.json ? 1 : f](b);
-    return b->a->svg ? draw(b, err) : CARAT_OK;
+    print(b);
+    return b->a->svg ? carat_bench_draw(b, err) : CARAT_OK;
 }
 
 static int run(const void *args, carat_err *err)
 {
     carat_status st = CARAT_ENOMEM;
-    struct bench *b = carat_alloc(1, sizeof *b, err);
+    carat_bench *b = carat_alloc(1, sizeof *b, err);
     if (b) {
         b->a = args;
         st = bench_model(b, err);
@@ -539,7 +315,7 @@ static int run(const void *args, carat_err *err)
     return carat_cmd_exit(st, err);
 }
 
-#define AT(field) offsetof(struct args, field)
+#define AT(field) offsetof(carat_bench_args, field)
 static const carat_opt options[] = {
     {"prompt", 'p', CARAT_OPT_INT, AT(prompt), "N",
      "tokens of the prompt that is read (512; 0: no such test)"},
@@ -581,7 +357,7 @@ const carat_cmd carat_cmd_bench = {
               "drafts are right depends on the text.",
     .example = "$ carat bench gemma-4-E2B-int4 -p 512 -n 128 -t 2 -o json",
     .options = options,
-    .args_size = sizeof(struct args),
+    .args_size = sizeof(carat_bench_args),
     .npos_min = 1,
     .npos_max = 1,
     .defaults = &defaults,
