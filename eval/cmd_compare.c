@@ -48,6 +48,23 @@ static carat_status check_margins(const struct args *a, carat_err *err)
     return st;
 }
 
+/* A margin of a suite that neither run holds would be forgotten in silence. */
+static carat_status check_margin_suites(const struct job *j, carat_err *err)
+{
+    for (size_t i = 0; i < j->a->margin.n; i++) {
+        const char *text = j->a->margin.item[i], *eq = strrchr(text, '=');
+        bool known = !eq;
+        for (size_t r = 0; r < 2 && !known; r++)
+            for (size_t k = 0; k < j->run[r].n_suites && !known; k++) {
+                const char *name = j->run[r].suite[k].name;
+                known = strlen(name) == (size_t)(eq - text) && memcmp(text, name, (size_t)(eq - text)) == 0;
+            }
+        if (!known)
+            return carat_fail(err, CARAT_EUSAGE, "--margin %s: neither run holds that suite", text);
+    }
+    return CARAT_OK;
+}
+
 static double margin_of(const struct args *a, const carat_paired_series *s)
 {
     double margin = carat_compare_margin(s), x = 0;
@@ -136,7 +153,7 @@ static carat_status run_job(struct job *j, bool *worse, carat_err *err)
 {
     carat_change whole;
     carat_status st = check_margins(j->a, err);
-    if (st || (st = load_runs(j, err)) || (st = compare_all(j, err)) ||
+    if (st || (st = load_runs(j, err)) || (st = check_margin_suites(j, err)) || (st = compare_all(j, err)) ||
         (st = carat_compare_judge(j->list, j->n, &whole, err)))
         return st;
     const carat_compared c = {&j->run[0], &j->run[1], &j->diff, j->of, j->list, j->n, whole};

@@ -1,7 +1,6 @@
 /* carat eval: suites over a model or an endpoint, kept as a run.                   SPDX-License-Identifier: Apache-2.0
  *
- * Owns the options and the order of things: backends, suites, header, items, report. What pins a run is method.h's, how items are asked
- * ask.h's, what they come to summary.h's. */
+ * Owns the options and the order of things; method.h what pins a run, ask.h how items are asked, summary.h what they come to. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +23,8 @@ struct args {
 };
 
 enum { MAX_SUITES = 16, WINDOW = 512, EXIT_UNMEASURED = 5 };
-
 static const struct args defaults = {.temperature = CARAT_NUM_UNSET};
 
-/* One invocation. */
 struct job {
     const struct args *a;
     const carat_suite *suite[MAX_SUITES];
@@ -237,6 +234,14 @@ static carat_status check_heeded(const struct job *j, carat_err *err)
             heeded = heeded || heeds(j->suite[k], option[i].name);
         if (!heeded)
             return carat_fail(err, CARAT_EUSAGE, "--%s means nothing to --suite %s", option[i].name,
+                              a->suites);
+    }
+    for (size_t i = 0, k; i < a->data.n; i++) {
+        const char *path = strchr(a->data.item[i], '=') + 1;
+        for (k = 0; k < j->n_suites && data_of(a, j->suite[k]) != path;)
+            k++;
+        if (k == j->n_suites)
+            return carat_fail(err, CARAT_EUSAGE, "--data %s: nothing in --suite %s reads it", a->data.item[i],
                               a->suites);
     }
     return CARAT_OK;

@@ -56,6 +56,7 @@ code $CARAT compare a p
 code $CARAT compare a
 code $CARAT compare a b --margin x
 code $CARAT compare a b --margin -1
+code $CARAT compare a b --margin mmlu=0.5
 code $CARAT compare a nowhere
 echo "-- hostile records"
 make_run ok --items 20

@@ -109,6 +109,7 @@ code ask --from 2024; cat err
 code ask --samples 3; cat err
 code ask --reference "$demo"; cat err
 code ask --stride 5; cat err
+code ask --data perplexity=text; cat err
 code ask --shard 1/2; cat err
 code ask --suite gsm8k,gsm8k; cat err
 
