@@ -91,12 +91,20 @@ static void pairing(void **state)
     carat_str_free(&b);
 }
 
+static carat_change judged(const carat_paired_series *s, double margin)
+{
+    carat_comparison c;
+    carat_change whole;
+    assert_int_equal(carat_compare_open(s, margin, 1, &c, NULL), CARAT_OK);
+    assert_int_equal(carat_compare_judge(&c, 1, &whole, NULL), CARAT_OK);
+    carat_compare_close(&c);
+    return whole;
+}
+
 static carat_change verdict(double a, double b, size_t n, double margin, bool smaller)
 {
     double x[400], y[400];
     uint32_t own[400], item[400] = {0};
-    carat_comparison c;
-    carat_change whole;
     for (uint32_t i = 0; i < n; i++) {
         x[i] = a + 0.01 * (i % 5);
         y[i] = b + 0.01 * (i % 7);
@@ -110,10 +118,7 @@ static carat_change verdict(double a, double b, size_t n, double margin, bool sm
                                    .cluster = own,
                                    .item = item,
                                    .n = n};
-    assert_int_equal(carat_compare_open(&s, margin, 1, &c, NULL), CARAT_OK);
-    assert_int_equal(carat_compare_judge(&c, 1, &whole, NULL), CARAT_OK);
-    carat_compare_close(&c);
-    return whole;
+    return judged(&s, margin);
 }
 
 static void verdicts(void **state)
@@ -134,8 +139,6 @@ static carat_change agreeing(size_t n, double margin, bool one_run, bool shared)
 {
     static double x[1000];
     static uint32_t cluster[1000], item[1000];
-    carat_comparison c;
-    carat_change whole;
     for (uint32_t i = 0; i < n; i++) {
         x[i] = i % 3 == 0;
         cluster[i] = shared ? i / 4 : i;
@@ -149,10 +152,7 @@ static carat_change agreeing(size_t n, double margin, bool one_run, bool shared)
                                    .cluster = cluster,
                                    .item = item,
                                    .n = n};
-    assert_int_equal(carat_compare_open(&s, margin, 1, &c, NULL), CARAT_OK);
-    assert_int_equal(carat_compare_judge(&c, 1, &whole, NULL), CARAT_OK);
-    carat_compare_close(&c);
-    return whole;
+    return judged(&s, margin);
 }
 
 static void agreement(void **state)

@@ -3,11 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/base/cmd.h"
 #include "runtime/base/str.h"
-#include "tests/support/test.h"
-
-extern const carat_cmd carat_cmd_quantize;
+#include "tests/support/subject.h"
 
 enum { REPLIES = 4, CONTEXT = 160, MAX_NEW = 48 };
 
@@ -39,18 +36,7 @@ static bool go_on(void *ctx, size_t done, size_t total)
 
 static carat_model *open_model(bool packed)
 {
-    char path[512], out[512];
-    const char *root = getenv("ROOT"), *tmp = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/datasets/demo/model", root ? root : ".");
-    snprintf(out, sizeof out, "%s/generate-int4", tmp ? tmp : "/tmp");
-    const char *argv[] = {"quantize", path, out, "--scheme", "int4-g32", "--force", "-q"};
-    if (packed)
-        assert_int_equal(carat_cmd_main(&carat_cmd_quantize, 7, (char **)(uintptr_t)argv), 0);
-    carat_model *m = NULL;
-    carat_err err;
-    if (carat_model_open(packed ? out : path, &m, &err))
-        fail_msg("%s", err.text);
-    return m;
+    return open_subject("datasets/demo/model", packed ? "int4-g32" : NULL);
 }
 
 typedef struct bench {

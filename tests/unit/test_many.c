@@ -1,13 +1,8 @@
 /* Syncs of several sequences: each ends in the bits of a sync alone, however they are cut, forked and set back; errors of one.
  *                                                                                 SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/base/cmd.h"
-#include "runtime/carat.h"
-#include "tests/support/test.h"
-
-extern const carat_cmd carat_cmd_quantize;
+#include "tests/support/subject.h"
 
 enum { SEQUENCES = 5, TEXTS = 3, SHARED = 60, LENGTH = 150, CONTEXT = 160 };
 
@@ -25,19 +20,7 @@ enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 static carat_model *open_model(const struct subject *u)
 {
-    char path[512], out[512];
-    const char *root = getenv("ROOT"), *tmp = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/%s", root ? root : ".", u->model);
-    snprintf(out, sizeof out, "%s/many", tmp ? tmp : "/tmp");
-    if (u->scheme) {
-        const char *argv[] = {"quantize", path, out, "--scheme", u->scheme, "--force", "-q"};
-        assert_int_equal(carat_cmd_main(&carat_cmd_quantize, 7, (char **)(uintptr_t)argv), 0);
-    }
-    carat_model *m = NULL;
-    carat_err err;
-    if (carat_model_open(u->scheme ? out : path, &m, &err))
-        fail_msg("%s", err.text);
-    return m;
+    return open_subject(u->model, u->scheme);
 }
 
 static carat_session *open_session(const carat_model *m, carat_numerics numerics, uint32_t threads,

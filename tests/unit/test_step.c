@@ -1,14 +1,9 @@
 /* Steps: a row has the bits of decoding alone, whatever else is in the step, behind trims and forks, on any number of
  * threads; no allocation, no growth.                                              SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/base/cmd.h"
-#include "runtime/carat.h"
 #include "tests/support/allocations.h"
-#include "tests/support/test.h"
-
-extern const carat_cmd carat_cmd_quantize;
+#include "tests/support/subject.h"
 
 enum { SEQUENCES = 4, PROMPT = 9, SHARED = 30, LENGTH = 80, CONTEXT = 160 };
 
@@ -30,20 +25,7 @@ enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 static carat_model *open_model(const struct subject *u)
 {
-    char path[512], out[512], *dir = NULL;
-    const char *root = getenv("ROOT"), *tmp = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/%s", root ? root : ".", u->model);
-    if (u->scheme) {
-        snprintf(out, sizeof out, "%s/step-%s", tmp ? tmp : "/tmp", u->scheme);
-        const char *argv[] = {"quantize", path, out, "--scheme", u->scheme, "--force", "-q"};
-        assert_int_equal(carat_cmd_main(&carat_cmd_quantize, 7, (char **)(uintptr_t)argv), 0);
-        dir = out;
-    }
-    carat_model *m = NULL;
-    carat_err err;
-    if (carat_model_open(dir ? dir : path, &m, &err))
-        fail_msg("%s", err.text);
-    return m;
+    return open_subject(u->model, u->scheme);
 }
 
 static carat_session *open_session(const carat_model *m, carat_numerics numerics, uint32_t threads)
