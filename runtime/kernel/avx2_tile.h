@@ -10,8 +10,8 @@
 
 enum { CARAT_RUN_BYTES = 16 };
 
-/* Bytes [at, at + 16) of row r; past the end of the row zeros: what lies there may be outside the file, and the activations are 0. */
-static inline __m128i carat_run_bytes(const carat_weight *w, size_t r, size_t at, size_t n)
+/* The last n < 16 bytes of row r, from `at` on, and zeros: what lies behind may be outside the file, and the activations there are 0. */
+static inline __m128i carat_run_tail(const carat_weight *w, size_t r, size_t at, size_t n)
 {
     uint8_t pad[CARAT_RUN_BYTES] = {0};
     memcpy(pad, w->data + r * w->row_bytes + at, n);
@@ -31,8 +31,8 @@ static inline void carat_run_gather(const carat_weight *w, size_t r, size_t at, 
                 _mm_loadu_si128((const __m128i *)(const void *)carat_row_at(rows, j, at)));
     else
         for (size_t j = 0; j < 4; j++)
-            m[j] = _mm256_set_m128i(carat_run_bytes(w, r + j + 4, at, end - at),
-                                    carat_run_bytes(w, r + j, at, end - at));
+            m[j] = _mm256_set_m128i(carat_run_tail(w, r + j + 4, at, end - at),
+                                    carat_run_tail(w, r + j, at, end - at));
     __m256i a = _mm256_unpacklo_epi32(m[0], m[1]), b = _mm256_unpacklo_epi32(m[2], m[3]);
     __m256i e = _mm256_unpackhi_epi32(m[0], m[1]), f = _mm256_unpackhi_epi32(m[2], m[3]);
     d[0] = _mm256_unpacklo_epi64(a, b);

@@ -22,6 +22,21 @@ static void spread(double *v, size_t n, double out[3])
     out[2] = v[n - 1];
 }
 
+/* What the repeats of a test gave: min, median, max. */
+typedef struct results {
+    double rate[3], fraction[3], read[3];
+} results;
+
+static results results_of(const carat_bench *b, carat_bench_test *t)
+{
+    results r;
+    size_t n = (size_t)b->a->repeats;
+    spread(t->rate, n, r.rate);
+    spread(t->fraction, n, r.fraction);
+    spread(t->read, n, r.read);
+    return r;
+}
+
 /* Median tokens/s without the drafter. */
 static double plain_rate(const carat_bench *b, carat_bench_test *t)
 {
@@ -46,19 +61,16 @@ static void print_json(carat_bench *b)
     carat_jw_open(&w, '[');
     for (size_t i = 0; i < b->n_tests; i++) {
         carat_bench_test *t = &b->test[i];
-        double rate[3], fraction[3], read[3];
-        spread(t->rate, (size_t)b->a->repeats, rate);
-        spread(t->fraction, (size_t)b->a->repeats, fraction);
-        spread(t->read, (size_t)b->a->repeats, read);
+        results r = results_of(b, t);
         const struct {
             const char *key;
             double value;
-        } number[] = {{"fraction", fraction[1]},
+        } number[] = {{"fraction", r.fraction[1]},
                       {"bytes_per_token", t->bytes_per_token},
                       {"ops_per_token", t->ops_per_token},
                       {"kv_bytes_per_token", t->decode ? t->kv_bytes : 0},
                       {"planned_bytes", (double)(b->plan.kv + b->plan.scratch)},
-                      {"read_gb_s", read[1]},
+                      {"read_gb_s", r.read[1]},
                       {"int8_gop_s", b->int8.rate},
                       {"f32_gflop_s", b->f32.rate},
                       {"load_s", b->load_s}};
@@ -68,14 +80,14 @@ static void print_json(carat_bench *b)
         carat_jw_open(&w, '{');
         for (int k = 0; k < 3; k++) {
             static const char *const name[] = {"min", "median", "max"};
-            carat_jw_put_f64(&w, name[k], rate[k]);
+            carat_jw_put_f64(&w, name[k], r.rate[k]);
         }
         carat_jw_close(&w);
         for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
             carat_jw_put_f64(&w, number[k].key, number[k].value);
         }
         if (t->drafted)
-            json_drafted(b, t, &w, rate[1]);
+            json_drafted(b, t, &w, r.rate[1]);
         carat_jw_put_u64(&w, "peak_rss", carat_rss_peak_bytes());
         carat_jw_put_u64(&w, "anon_rss", carat_rss_anon_bytes());
         carat_jw_put_u64(&w, "threads", (uint64_t)carat_team_size(b->team));
@@ -96,12 +108,9 @@ static void print_csv(carat_bench *b)
          "s,threads,kernels,numerics,kv");
     for (size_t i = 0; i < b->n_tests; i++) {
         carat_bench_test *t = &b->test[i];
-        double rate[3], fraction[3], read[3];
-        spread(t->rate, (size_t)b->a->repeats, rate);
-        spread(t->fraction, (size_t)b->a->repeats, fraction);
-        spread(t->read, (size_t)b->a->repeats, read);
-        printf("%s,%.3f,%.3f,%.3f,%.4f,%.2f,%.1f,%.1f,%d,%s,%s,%s\n", t->name, rate[0], rate[1], rate[2],
-               fraction[1], read[1], b->int8.rate, b->f32.rate, carat_team_size(b->team),
+        results r = results_of(b, t);
+        printf("%s,%.3f,%.3f,%.3f,%.4f,%.2f,%.1f,%.1f,%d,%s,%s,%s\n", t->name, r.rate[0], r.rate[1],
+               r.rate[2], r.fraction[1], r.read[1], b->int8.rate, b->f32.rate, carat_team_size(b->team),
                carat_session_kernels(b->session), carat_numerics_name(b->numerics),
                carat_kv_name(carat_session_kv(b->session)));
     }
@@ -142,18 +151,15 @@ static void print_table(carat_bench *b)
     printf("%-12s %10s %10s %10s  %s\n", "test", "min", "median", "max", "tokens/s; share of the machine");
     for (size_t i = 0; i < b->n_tests; i++) {
         carat_bench_test *t = &b->test[i];
-        double rate[3], fraction[3], read[3];
-        spread(t->rate, (size_t)b->a->repeats, rate);
-        spread(t->fraction, (size_t)b->a->repeats, fraction);
-        spread(t->read, (size_t)b->a->repeats, read);
-        printf("%-12s %10.2f %10.2f %10.2f  ", t->name, rate[0], rate[1], rate[2]);
+        results r = results_of(b, t);
+        printf("%-12s %10.2f %10.2f %10.2f  ", t->name, r.rate[0], r.rate[1], r.rate[2]);
         if (t->drafted)
-            print_drafted(b, t, rate[1]);
+            print_drafted(b, t, r.rate[1]);
         else if (t->decode)
             printf("%.0f %% of %.1f GB/s read bandwidth (%.3g MB a token; K and V %.3g MB)\n",
-                   fraction[1] * 100, read[1], t->bytes_per_token / 1e6, t->kv_bytes / 1e6);
+                   r.fraction[1] * 100, r.read[1], t->bytes_per_token / 1e6, t->kv_bytes / 1e6);
         else
-            printf("%.0f %% of the %s peak (%.3g Gop a token)\n", fraction[1] * 100,
+            printf("%.0f %% of the %s peak (%.3g Gop a token)\n", r.fraction[1] * 100,
                    b->numerics == CARAT_INT8 && info->packed ? "int8" : "f32", t->ops_per_token / 1e9);
     }
     printf("machine: int8 %.0f Gop/s (%s), f32 %.0f Gflop/s; load %.2f s; memory %s, of it own %s\n",
